@@ -1,0 +1,179 @@
+package autograd
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/tensor"
+)
+
+// Grad returns the gradients of loss, which must be a single number, with
+// respect to each of wrt, in their shapes; nil for one that loss does not
+// depend on. The caller owns and frees them.
+//
+// Only paths from wrt to loss are visited. The pass frees each activation as
+// soon as nothing can read it any more and spends the tape: values wanted
+// afterwards are read before, or taken with [Keep]. The loss itself stays
+// readable until Free.
+func (t *Tape) Grad(loss *Var, wrt ...*Var) []*tensor.Tensor {
+	if loss.Value.Len() != 1 {
+		tensor.Panicf("Grad", []*tensor.Tensor{loss.Value}, "a loss is a single number")
+	}
+	if t.done {
+		panic("autograd: Grad on a tape that is spent")
+	}
+	p := &pass{tape: t, grads: make(map[int]*tensor.Tensor), refs: make(map[tensor.Buffer]int), wrt: make(map[int]bool)}
+	if need := p.mark(wrt); need[loss.id] {
+		seed := backend.New(t.Backend, loss.Value.DType, loss.Value.Shape...)
+		t.Backend.Fill(seed, 1)
+		p.add(loss.id, seed)
+	}
+	for i := len(t.nodes) - 1; i >= 0; i-- {
+		p.step(t.nodes[i])
+		t.release(t.nodes[i], loss.Value.Buf)
+	}
+	t.done = true
+	return p.collect(wrt)
+}
+
+// pass is the state of one backward pass. refs counts the pending gradients
+// that look into a buffer, since a rule may hand on the gradient it was given,
+// or a view of it.
+type pass struct {
+	tape  *Tape
+	grads map[int]*tensor.Tensor // by Var
+	refs  map[tensor.Buffer]int
+	wrt   map[int]bool
+}
+
+// mark finds the vars on a path from wrt and tells each node which of its
+// operands want a gradient.
+func (p *pass) mark(wrt []*Var) []bool {
+	need := make([]bool, p.tape.vars)
+	for _, v := range wrt {
+		if v.tape != p.tape || !v.tracked {
+			panic(fmt.Sprintf("autograd: Grad with respect to a tensor %v that the tape does not track", v.Shape()))
+		}
+		need[v.id], p.wrt[v.id] = true, true
+	}
+	for _, n := range p.tape.nodes {
+		for i, v := range n.in {
+			n.call.Needs[i] = need[v.id]
+		}
+		onPath := n.call.Tracked()
+		for _, v := range n.out {
+			need[v.id] = need[v.id] || onPath && v.tracked
+		}
+	}
+	return need
+}
+
+// step turns the gradients of n's results into those of its operands.
+func (p *pass) step(n *node) {
+	grads, reached := make([]*tensor.Tensor, len(n.out)), false
+	for i, v := range n.out {
+		grads[i] = p.grads[v.id]
+		reached = reached || grads[i] != nil
+	}
+	if !reached {
+		return
+	}
+	var in []*tensor.Tensor
+	if n.call.Tracked() {
+		in = n.op.VJP(&n.call, grads)
+		n.call.finish(in)
+		p.check(n, in)
+	}
+	for _, g := range in {
+		if g != nil {
+			p.refs[g.Buf]++
+		}
+	}
+	for _, v := range n.out {
+		if g := p.grads[v.id]; g != nil && !p.wrt[v.id] {
+			delete(p.grads, v.id)
+			p.drop(g)
+		}
+	}
+	for i, g := range in {
+		if g != nil {
+			p.merge(n.in[i].id, g)
+		}
+	}
+}
+
+func (p *pass) check(n *node, in []*tensor.Tensor) {
+	if len(in) != len(n.in) {
+		panic(fmt.Sprintf("autograd: %s: the gradient rule gave %d gradients for %d operands", n.op.Name, len(in), len(n.in)))
+	}
+	for i, g := range in {
+		if n.call.Needs[i] != (g != nil) {
+			panic(fmt.Sprintf("autograd: %s: operand %d: gradient wanted: %v, given: %v", n.op.Name, i, n.call.Needs[i], g != nil))
+		}
+		if g != nil && !slices.Equal(g.Shape, n.in[i].Shape()) {
+			tensor.Panicf(n.op.Name, []*tensor.Tensor{n.in[i].Value, g}, "operand %d: the gradient has another shape", i)
+		}
+	}
+}
+
+// add makes g, of which the pass owns one reference, the first gradient of a var.
+func (p *pass) add(id int, g *tensor.Tensor) {
+	p.refs[g.Buf]++
+	p.grads[id] = g
+}
+
+// merge adds g, whose reference is already counted, to a var's gradient.
+func (p *pass) merge(id int, g *tensor.Tensor) {
+	old := p.grads[id]
+	switch {
+	case old == nil:
+		p.grads[id] = g
+	case p.sole(old):
+		p.tape.Backend.Binary(backend.Add, old, old, g)
+		p.drop(g)
+	case p.sole(g):
+		p.tape.Backend.Binary(backend.Add, g, old, g)
+		p.grads[id] = g
+		p.drop(old)
+	default:
+		sum := backend.New(p.tape.Backend, g.DType, g.Shape...)
+		p.tape.Backend.Binary(backend.Add, sum, old, g)
+		p.drop(old)
+		p.drop(g)
+		p.add(id, sum)
+	}
+}
+
+// sole tells whether g may be overwritten.
+func (p *pass) sole(g *tensor.Tensor) bool { return p.refs[g.Buf] == 1 && g.Contiguous() }
+
+func (p *pass) drop(g *tensor.Tensor) {
+	if p.refs[g.Buf]--; p.refs[g.Buf] == 0 {
+		delete(p.refs, g.Buf)
+		p.tape.Backend.Free(g.Buf)
+	}
+}
+
+// collect hands the gradients of wrt to the caller, each in a buffer of its
+// own: the pass's where it can be given away, else a copy.
+func (p *pass) collect(wrt []*Var) []*tensor.Tensor {
+	out := make([]*tensor.Tensor, len(wrt))
+	given := make(map[tensor.Buffer]bool)
+	for i, v := range wrt {
+		g := p.grads[v.id]
+		switch {
+		case g == nil:
+		case g.Contiguous() && !given[g.Buf]:
+			out[i], given[g.Buf] = g, true
+		default:
+			out[i] = backend.Clone(p.tape.Backend, g)
+		}
+	}
+	for buf := range p.refs {
+		if !given[buf] {
+			p.tape.Backend.Free(buf)
+		}
+	}
+	return out
+}

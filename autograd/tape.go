@@ -1,0 +1,180 @@
+package autograd
+
+import (
+	"fmt"
+
+	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/tensor"
+)
+
+// Var is a tensor on a tape.
+type Var struct {
+	Value   *tensor.Tensor
+	tape    *Tape
+	id      int
+	tracked bool
+	node    *node // nil for a leaf
+}
+
+// Shape of the value.
+func (v *Var) Shape() []int { return v.Value.Shape }
+
+// Tape returns the tape that v stands on.
+func (v *Var) Tape() *Tape { return v.tape }
+
+// Tracked tells whether gradients can flow to v.
+func (v *Var) Tracked() bool { return v.tracked }
+
+// node is one recorded application.
+type node struct {
+	op   *Op
+	call Call
+	in   []*Var
+	out  []*Var
+	own  []*tensor.Tensor // results that the tape frees
+}
+
+// Tape records applications of ops in order and owns what they computed. It
+// serves one backward pass: Grad consumes it. A Tape is used by one goroutine.
+type Tape struct {
+	Backend backend.Backend
+	nodes   []*node
+	vars    int
+	leaves  map[*tensor.Tensor]*Var
+	track   map[*tensor.Tensor]bool
+	owned   []*tensor.Tensor // constants given to the tape
+	done    bool
+}
+
+// NewTape starts a tape. Gradients flow to the tensors in track wherever
+// [Tape.Leaf] meets them.
+func NewTape(b backend.Backend, track ...*tensor.Tensor) *Tape {
+	t := &Tape{Backend: b, leaves: make(map[*tensor.Tensor]*Var), track: make(map[*tensor.Tensor]bool, len(track))}
+	for _, x := range track {
+		t.track[x] = true
+	}
+	return t
+}
+
+// Leaf puts a tensor of the caller's on the tape, once however often it is
+// asked for, so that a weight used in two places gets one gradient.
+func (t *Tape) Leaf(x *tensor.Tensor) *Var {
+	if v := t.leaves[x]; v != nil {
+		return v
+	}
+	v := t.newVar(x, t.track[x])
+	t.leaves[x] = v
+	return v
+}
+
+// Input puts a tensor of the caller's on the tape and tracks it.
+func (t *Tape) Input(x *tensor.Tensor) *Var {
+	t.track[x] = true
+	return t.Leaf(x)
+}
+
+// Own puts a constant on the tape, which frees it with its own.
+func (t *Tape) Own(x *tensor.Tensor) *Var {
+	t.owned = append(t.owned, x)
+	return t.newVar(x, false)
+}
+
+// Detach is v without its history: no gradient flows through it.
+func Detach(v *Var) *Var { return v.tape.newVar(v.Value, false) }
+
+func (t *Tape) newVar(x *tensor.Tensor, tracked bool) *Var {
+	v := &Var{Value: x, tape: t, id: t.vars, tracked: tracked}
+	t.vars++
+	return v
+}
+
+// Apply records op on operands of one tape and returns its results.
+func Apply(op *Op, attr any, in ...*Var) []*Var {
+	t, tracked := in[0].tape, false
+	for i, v := range in {
+		if v.tape != t {
+			panic(fmt.Sprintf("autograd: %s: operand %d is on another tape", op.Name, i))
+		}
+		tracked = tracked || v.tracked
+	}
+	if t.done {
+		panic(fmt.Sprintf("autograd: %s on a tape that is spent", op.Name))
+	}
+	metas := make([]Meta, len(in))
+	for i, v := range in {
+		metas[i] = metaOf(v.Value)
+	}
+	results := op.Infer(attr, metas)
+	if op.Ref != nil && (!op.Fused(t.Backend) || tracked && op.VJP == nil) {
+		return op.Ref(attr, in)
+	}
+	if tracked && op.VJP == nil {
+		panic(fmt.Sprintf("autograd: %s has no gradient, and an operand is tracked", op.Name))
+	}
+	return t.run(op, attr, in, results, tracked)
+}
+
+func (t *Tape) run(op *Op, attr any, in []*Var, results []Meta, tracked bool) []*Var {
+	n := &node{op: op, in: in, call: Call{Backend: t.Backend, Attr: attr, Needs: make([]bool, len(in))}}
+	for i, v := range in {
+		n.call.In = append(n.call.In, v.Value)
+		n.call.Needs[i] = v.tracked
+	}
+	t.nodes = append(t.nodes, n)
+	for _, m := range results {
+		var x *tensor.Tensor
+		if op.View != nil {
+			x = op.View(attr, in[0].Value)
+		} else {
+			x = backend.New(t.Backend, m.DType, m.Shape...)
+			n.own = append(n.own, x)
+		}
+		n.call.Out = append(n.call.Out, x)
+		v := t.newVar(x, tracked && x.DType.IsFloat())
+		v.node = n
+		n.out = append(n.out, v)
+	}
+	if op.Fwd != nil {
+		op.Fwd(&n.call)
+		n.call.finish(nil)
+	}
+	return n.out
+}
+
+// Keep takes v's value off the tape: the caller owns it, and frees it. Views
+// and leaves are copied.
+func Keep(v *Var) *tensor.Tensor {
+	if n := v.node; n != nil {
+		for i, x := range n.own {
+			if x == v.Value {
+				n.own = append(n.own[:i], n.own[i+1:]...)
+				return x
+			}
+		}
+	}
+	return backend.Clone(v.tape.Backend, v.Value)
+}
+
+// Free gives everything that the tape still owns back to the backend. The tape
+// is spent. Freeing twice does nothing.
+func (t *Tape) Free() {
+	for _, n := range t.nodes {
+		t.release(n, nil)
+	}
+	backend.Release(t.Backend, t.owned...)
+	t.nodes, t.owned, t.done = nil, nil, true
+}
+
+// release frees what n owns, but for the buffer except.
+func (t *Tape) release(n *node, except tensor.Buffer) {
+	kept := n.own[:0]
+	for _, x := range n.own {
+		if x.Buf == except {
+			kept = append(kept, x)
+			continue
+		}
+		t.Backend.Free(x.Buf)
+	}
+	backend.Release(t.Backend, n.call.Saved...)
+	n.own, n.call.Saved = kept, nil
+}

@@ -1,0 +1,53 @@
+package backendtest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tiller-ml/tiller/backend"
+)
+
+// suite runs the cases on one backend.
+type suite struct {
+	b backend.Backend
+}
+
+// Run tests the backend that open starts against the contract. Each part opens
+// a backend of its own and closes it.
+func Run(t *testing.T, open func() (backend.Backend, error)) {
+	parts := []struct {
+		name string
+		run  func(s *suite, t *testing.T)
+	}{
+		{"Memory", (*suite).memory},
+		{"ReadWrite", (*suite).readWrite},
+		{"Copy", (*suite).copies},
+		{"Fill", (*suite).fills},
+		{"Unary", (*suite).unary},
+		{"Binary", (*suite).binary},
+		{"Select", (*suite).selects},
+		{"Reduce", (*suite).reduce},
+		{"MatMul", (*suite).matMul},
+		{"Gather", (*suite).gather},
+		{"ScatterAdd", (*suite).scatterAdd},
+		{"Random", (*suite).random},
+		{"Softmax", (*suite).softmax},
+		{"LayerNorm", (*suite).layerNorm},
+		{"CrossEntropy", (*suite).crossEntropy},
+		{"Dropout", (*suite).dropout},
+		{"LSTM", (*suite).lstm},
+		{"Attention", (*suite).attention},
+		{"Boom", (*suite).boom},
+		{"Adam", (*suite).adam},
+	}
+	for _, part := range parts {
+		t.Run(part.name, func(t *testing.T) {
+			b, err := open()
+			require.NoError(t, err)
+			part.run(&suite{b}, t)
+			require.NoError(t, b.Sync())
+			require.NoError(t, b.Close())
+		})
+	}
+}

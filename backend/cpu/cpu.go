@@ -1,0 +1,82 @@
+package cpu
+
+import (
+	"errors"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
+	"github.com/tiller-ml/tiller/tensor"
+)
+
+// Backend computes on the processor.
+type Backend struct {
+	pool   *pool.Pool
+	store  store
+	closed atomic.Bool
+}
+
+var _ backend.Backend = (*Backend)(nil)
+
+func init() {
+	backend.Register("cpu", func(c backend.Config) (backend.Backend, error) { return New(c) })
+	blas32.Use(NewBLAS(nil))
+}
+
+// New starts a backend with its own threads. Close stops them.
+func New(c backend.Config) (*Backend, error) {
+	threads := c.Threads
+	if threads < 0 {
+		return nil, errors.New("negative number of threads")
+	}
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	b := &Backend{pool: pool.New(threads)}
+	b.store.limit = debug.SetMemoryLimit(-1)
+	b.store.free = map[int][][]byte{}
+	b.store.used = map[int]uint64{}
+	return b, nil
+}
+
+// Name is "cpu".
+func (b *Backend) Name() string { return "cpu" }
+
+// Sync returns nil: kernels run to their end before they return.
+func (b *Backend) Sync() error { return nil }
+
+// Close stops the threads and drops the pooled memory. Tensors stay readable
+// by who holds them; Alloc returns an error afterwards.
+func (b *Backend) Close() error {
+	if b.closed.Swap(true) {
+		return nil
+	}
+	b.pool.Close()
+	b.store.drop()
+	return nil
+}
+
+// Write copies row-major elements in the host's byte order into dst.
+func (b *Backend) Write(dst *tensor.Tensor, src []byte) error {
+	b.Copy(dst, host("Write", dst, src))
+	return nil
+}
+
+// Read copies the elements of src, row-major, into dst.
+func (b *Backend) Read(dst []byte, src *tensor.Tensor) error {
+	b.Copy(host("Read", src, dst), src)
+	return nil
+}
+
+// host is a contiguous tensor like t over the caller's bytes.
+func host(op string, t *tensor.Tensor, mem []byte) *tensor.Tensor {
+	n := t.Len()
+	if len(mem) != n*t.DType.Size() {
+		tensor.Panicf(op, []*tensor.Tensor{t}, "%d bytes for %d elements of %v", len(mem), n, t.DType)
+	}
+	return tensor.New(&buffer{mem: mem, n: n}, t.DType, t.Shape...)
+}

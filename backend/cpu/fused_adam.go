@@ -1,0 +1,26 @@
+package cpu
+
+import (
+	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/tensor"
+)
+
+var _ backend.Adamer = (*Backend)(nil)
+
+// AdamDirection advances the moments and writes the direction in one pass.
+func (b *Backend) AdamDirection(u, m, v, p, g *tensor.Tensor, a backend.Adam) {
+	if u.DType == tensor.Float32 {
+		adamDirection[float32](b, u, m, v, p, g, a)
+	} else {
+		adamDirection[float64](b, u, m, v, p, g, a)
+	}
+}
+
+func adamDirection[T float](b *Backend, u, m, v, p, g *tensor.Tensor, a backend.Adam) {
+	f := vectors[T]().adam
+	us, ms, vs, ps, gs := slice[T](u), slice[T](m), slice[T](v), slice[T](p), slice[T](g)
+	b.pool.For(u.Len(), rowGrain, func(lo, hi int) {
+		f(us[lo:hi], ms[lo:hi], vs[lo:hi], ps[lo:hi], gs[lo:hi],
+			a.Beta1, a.Beta2, a.Eps, a.WeightDecay, a.C1, a.C2)
+	})
+}

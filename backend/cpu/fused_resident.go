@@ -1,0 +1,49 @@
+package cpu
+
+import (
+	"sync"
+
+	"github.com/tiller-ml/tiller/backend/cpu/internal/gemm"
+	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
+)
+
+// resident is the right factor of many products: packed once where that pays.
+type resident[T float] struct {
+	plain  matrix[T]
+	packed *gemm.Packed // of float32 only
+}
+
+// packedUses is how many products of a few rows pay for packing the factor.
+const packedUses = 4
+
+// packs keeps the memory of packed factors for the next call.
+var packs = sync.Pool{New: func() any { return new(gemm.Packed) }}
+
+// hold prepares x for a number of products; drop ends that.
+func hold[T float](b *Backend, x matrix[T], uses int) resident[T] {
+	r := resident[T]{plain: x}
+	if x, ok := any(x).(matrix[float32]); ok && uses >= packedUses {
+		r.packed = packs.Get().(*gemm.Packed)
+		r.packed.Reset(b.pool, panel(x))
+	}
+	return r
+}
+
+func (r *resident[T]) drop() {
+	if r.packed != nil {
+		packs.Put(r.packed)
+	}
+}
+
+// mul is c = a x, or c += a x.
+func (r *resident[T]) mul(b *Backend, p *pool.Pool, c, a matrix[T], accumulate bool) {
+	if r.packed == nil {
+		product(b, p, c, a, r.plain, accumulate)
+		return
+	}
+	var beta float32
+	if accumulate {
+		beta = 1
+	}
+	r.packed.Mul(p, panel(any(c).(matrix[float32])), panel(any(a).(matrix[float32])), beta)
+}

@@ -1,0 +1,3 @@
+package asm
+
+//go:generate go run -C _gen/gemm . -out ../../gemm_amd64.s -stubs ../../gemm_amd64.go -pkg asm

@@ -1,0 +1,79 @@
+package cpu
+
+import "github.com/tiller-ml/tiller/tensor"
+
+// largeProduct is the number of multiplications of one product of a batch from
+// which the threads share each product instead of sharing out the batch.
+const largeProduct = 1 << 23
+
+// MatMul is dst = a b, or dst += a b, for each entry of the leading axes.
+func (b *Backend) MatMul(dst, a, x *tensor.Tensor, accumulate bool) {
+	switch dst.DType {
+	case tensor.Float32:
+		products[float32](b, dst, a, x, accumulate)
+	case tensor.Float64:
+		products[float64](b, dst, a, x, accumulate)
+	default:
+		tensor.Panicf("MatMul", []*tensor.Tensor{dst, a, x}, "no kernel for %v", dst.DType)
+	}
+}
+
+func products[T float](b *Backend, dst, a, x *tensor.Tensor, accumulate bool) {
+	l := batch(dst, a, x)
+	c, u, v := lastTwo[T](dst), lastTwo[T](a), lastTwo[T](x)
+	if c.rows == 1 {
+		c.rs, u.rs = l.inner(0), l.inner(1)
+	}
+	if l.rank == 1 && l.inner(2) == 0 && l.inner(0) == c.rows*c.rs && l.inner(1) == u.rows*u.rs {
+		// One factor for all: the batch is more rows.
+		c.rows, u.rows = c.rows*l.size, u.rows*l.size
+		mul(b, c, u, v, accumulate)
+		return
+	}
+	one := func(task int, multiply func(b *Backend, c, a, x matrix[T], accumulate bool)) {
+		multiply(b, c.from(l.offset(0, task)), u.from(l.offset(1, task)), v.from(l.offset(2, task)), accumulate)
+	}
+	if l.size == 1 || c.rows*c.cols*u.cols >= largeProduct {
+		for task := range l.size {
+			one(task, mul[T])
+		}
+		return
+	}
+	work := max(1, c.rows*c.cols*max(1, u.cols))
+	b.pool.For(l.size, max(1, largeProduct/32/work), func(lo, hi int) {
+		for task := lo; task < hi; task++ {
+			one(task, mulSerial[T])
+		}
+	})
+}
+
+// batch is the loop over dst's leading axes.
+func batch(dst, a, x *tensor.Tensor) *loop {
+	l := &loop{operands: 3}
+	lead := dst.Shape[:len(dst.Shape)-2]
+	for axis, n := range lead {
+		l.push(n, [maxOperands]int{dst.Strides[axis], leading(a, lead, axis), leading(x, lead, axis)})
+	}
+	return l.merge()
+}
+
+// leading is a factor's stride along an axis of the batch.
+func leading(t *tensor.Tensor, lead []int, axis int) int {
+	i := axis - len(lead) + len(t.Shape) - 2
+	if i < 0 || t.Shape[i] == 1 {
+		return 0
+	}
+	return t.Strides[i]
+}
+
+// lastTwo is the first matrix of a batch.
+func lastTwo[T float](t *tensor.Tensor) matrix[T] {
+	n := len(t.Shape)
+	return matrix[T]{slice[T](t), t.Shape[n-2], t.Shape[n-1], t.Strides[n-2], t.Strides[n-1]}
+}
+
+// from is the matrix at another offset.
+func (m matrix[T]) from(offset int) matrix[T] {
+	m.data = m.data[min(offset, len(m.data)):]
+	return m
+}

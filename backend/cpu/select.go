@@ -1,0 +1,33 @@
+package cpu
+
+import "github.com/tiller-ml/tiller/tensor"
+
+// Select is dst = cond != 0 ? x : y; cond is int32, all broadcast to dst.
+func (b *Backend) Select(dst, cond, x, y *tensor.Tensor) {
+	l := elementwise(dst.Shape, dst, cond, x, y)
+	switch dst.DType.Size() {
+	case 8:
+		choose(b, l, slice[float64](dst), slice[int32](cond), slice[float64](x), slice[float64](y))
+	case 4:
+		choose(b, l, slice[float32](dst), slice[int32](cond), slice[float32](x), slice[float32](y))
+	case 2:
+		choose(b, l, elements[uint16](dst), slice[int32](cond), elements[uint16](x), elements[uint16](y))
+	}
+}
+
+func choose[T number](b *Backend, l *loop, dst []T, cond []int32, x, y []T) {
+	dk, ck, xk, yk := l.inner(0), l.inner(1), l.inner(2), l.inner(3)
+	b.pool.For(l.size, grain, func(lo, hi int) {
+		l.runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
+			d, c, u, v := off[0], off[1], off[2], off[3]
+			for range n {
+				if cond[c] != 0 {
+					dst[d] = x[u]
+				} else {
+					dst[d] = y[v]
+				}
+				d, c, u, v = d+dk, c+ck, u+xk, v+yk
+			}
+		})
+	})
+}

@@ -1,0 +1,23 @@
+package command
+
+import "github.com/tiller-ml/tiller/backend"
+
+// Backend is the machine that a program computes on. The program imports the
+// packages of the backends it offers.
+type Backend struct {
+	Name    string
+	Threads int
+}
+
+// Flags adds -backend and -threads in a group of their own.
+func (b *Backend) Flags(f *Flags) {
+	b.Name = "cpu"
+	g := f.Group("Machine")
+	g.Add(&b.Name, "backend", "the `name` of the backend that computes; cpu is on every machine")
+	g.Add(&b.Threads, "threads", "threads of the CPU backend; 0 takes all cores (GOMAXPROCS). Results do not depend on it")
+}
+
+// Open starts the backend. The caller closes it.
+func (b *Backend) Open() (backend.Backend, error) {
+	return backend.Open(b.Name, backend.Config{Threads: b.Threads})
+}

@@ -1,0 +1,81 @@
+package corpus
+
+import (
+	"fmt"
+
+	"github.com/tiller-ml/tiller/tensor"
+)
+
+// Stream is a text cut into Batch lanes of Rows bytes that are read side by
+// side: row t holds byte t of every lane, which is byte b*Rows+t of the text for
+// lane b. It aliases the text, and any number of goroutines may read it.
+type Stream struct {
+	Rows  int // bytes in a lane
+	Batch int // lanes, B
+
+	text  []byte
+	vocab *Vocab
+}
+
+// Batchify lays text out in batch lanes. The up to batch-1 bytes that do not
+// fill a row are dropped from its end. It is an error if batch is below 1, if
+// text does not fill two rows, the least that has an input and a target, or if
+// it holds a byte that vocab does not.
+func Batchify(text []byte, vocab *Vocab, batch int) (*Stream, error) {
+	if batch < 1 {
+		return nil, fmt.Errorf("batch size %d: want at least 1", batch)
+	}
+	rows := len(text) / batch
+	if rows < 2 {
+		return nil, fmt.Errorf("text of %d bytes is too short for a batch of %d: it needs at least %d bytes, two for each",
+			len(text), batch, 2*uint64(batch))
+	}
+	text = text[:rows*batch]
+	if err := vocab.check(text); err != nil {
+		return nil, fmt.Errorf("laying out text: %w", err)
+	}
+	return &Stream{Rows: rows, Batch: batch, text: text, vocab: vocab}, nil
+}
+
+// Segment writes the ids of rows i to i+T-1 to in, and those of rows i+1 to i+T,
+// what follows each, to target. Both are (T, B), row-major. A pass over the
+// stream takes i from 0 and T = min(T, Rows-1-i) until i is Rows-1.
+//
+// It panics with a [tensor.Error] if T < 1, if row i or i+T is not in the
+// stream, or if a buffer does not have T*B elements.
+func (s *Stream) Segment(in, target []int32, i, T int) {
+	B := s.Batch
+	if i < 0 || T < 1 || T > s.Rows-1 || i > s.Rows-1-T || len(in) != T*B || len(target) != T*B {
+		panic(&tensor.Error{
+			Op:     "corpus.Segment",
+			Shapes: [][]int{{len(in)}, {len(target)}},
+			Msg:    fmt.Sprintf("want two of T*B = %d*%d and rows %d to %d+%d below %d", T, B, i, i, T, s.Rows),
+		})
+	}
+	ids := &s.vocab.ids
+	for b := range B {
+		lane := s.text[b*s.Rows+i:]
+		id := ids[lane[0]]
+		for t := range T {
+			in[t*B+b] = id
+			id = ids[lane[t+1]]
+			target[t*B+b] = id
+		}
+	}
+}
+
+// SegmentLength returns the length T of the next training segment from a
+// uniform u in [0, 1) and a standard normal z, as the reference's main.py draws
+// it:
+//
+//	mean = bptt, or bptt/2 where u >= 0.95
+//	T = min(bptt, max(5, trunc(mean + 5 z)))
+//
+// bptt is positive, and the result is from min(5, bptt) to bptt.
+func SegmentLength(bptt int, u, z float64) int {
+	mean := float64(bptt)
+	if u >= 0.95 {
+		mean /= 2
+	}
+	return min(bptt, max(5, int(mean+5*z)))
+}

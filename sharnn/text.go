@@ -1,0 +1,42 @@
+package sharnn
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/tiller-ml/tiller/sharnn/corpus"
+)
+
+// ByteVocab is the vocabulary of a model over bytes. A description without one,
+// or with one of another size than the model's, is an error.
+func (d *Description) ByteVocab() (*corpus.Vocab, error) {
+	if len(d.Vocab) == 0 {
+		return nil, fmt.Errorf("%s: the model is over bare ids: it has no vocab", ConfigFile)
+	}
+	var v corpus.Vocab
+	if err := json.Unmarshal(d.Vocab, &v); err != nil {
+		return nil, fmt.Errorf("%s: vocab: %w", ConfigFile, err)
+	}
+	if v.Len() != d.Symbols {
+		return nil, fmt.Errorf("%s: vocab has %d symbols, ntoken says %d", ConfigFile, v.Len(), d.Symbols)
+	}
+	return &v, nil
+}
+
+// Prompt are the ids of text, with which a [Sampler] starts. An empty text
+// stands for a newline, so that the model begins a line, or for symbol 0 in a
+// vocabulary without newlines. The error names a byte that is not in vocab and
+// its offset.
+func Prompt(vocab *corpus.Vocab, text []byte) ([]int32, error) {
+	if len(text) == 0 {
+		if ids, err := vocab.Encode([]byte("\n")); err == nil {
+			return ids, nil
+		}
+		return []int32{0}, nil
+	}
+	ids, err := vocab.Encode(text)
+	if err != nil {
+		return nil, fmt.Errorf("prompt: %w", err)
+	}
+	return ids, nil
+}
