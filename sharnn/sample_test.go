@@ -2,7 +2,6 @@ package sharnn_test
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"testing"
 
@@ -11,7 +10,6 @@ import (
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/sharnn"
-	"github.com/tiller-ml/tiller/sharnn/corpus"
 )
 
 // sampled are n draws after a prompt.
@@ -98,7 +96,7 @@ func fixed(t testing.TB, b backend.Backend, p ...float64) *sharnn.Model {
 
 func TestSampleDistribution(t *testing.T) {
 	m := fixed(t, openCPU(t), 0.05, 0.3, 0.1, 0.3, 0.05, 0.15, 0.05)
-	const n = 4000
+	const n = 1500
 	tests := []struct {
 		name string
 		how  sharnn.Sampling
@@ -120,12 +118,12 @@ func TestSampleDistribution(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			counts := make([]float64, m.Config.Symbols)
+			counts := make([]int, m.Config.Symbols)
 			for _, id := range sampled(t, m, tt.how, []int32{0}, n) {
-				counts[id] += 1. / n
+				counts[id]++
 			}
 			for id, p := range tt.want {
-				assert.InDelta(t, p, counts[id], 4*math.Sqrt(p*(1-p)/n), "symbol %d", id)
+				assert.InDelta(t, n*p, counts[id], 4*math.Sqrt(n*p*(1-p)), "symbol %d", id)
 			}
 		})
 	}
@@ -161,49 +159,4 @@ func TestSampleErrors(t *testing.T) {
 	require.NoError(t, s.Feed(t.Context(), []int32{1}))
 	_, err = s.Next()
 	assert.EqualError(t, err, "sampling: the model's logit of symbol 0 is NaN")
-}
-
-func TestPrompt(t *testing.T) {
-	tests := []struct {
-		vocab, text string
-		want        []int32
-		err         string
-	}{
-		{"ab\n", "ba", []int32{2, 1}, ""},
-		{"\tab\n", "", []int32{1}, ""},
-		{"abc", "", []int32{0}, ""},
-		{"ab", "abXa", nil, `prompt: byte 0x58 ('X') at offset 2 is not among the 2 symbols of the vocabulary`},
-	}
-	for _, tt := range tests {
-		ids, err := sharnn.Prompt(corpus.NewVocab([]byte(tt.vocab)), []byte(tt.text))
-		if tt.err != "" {
-			assert.EqualError(t, err, tt.err)
-		} else {
-			assert.NoError(t, err)
-		}
-		assert.Equal(t, tt.want, ids)
-	}
-}
-
-func TestByteVocab(t *testing.T) {
-	tests := []struct {
-		vocab string
-		want  string
-	}{
-		{"[10,97]", ""},
-		{"", "config.json: the model is over bare ids: it has no vocab"},
-		{"[10]", "config.json: vocab has 1 symbols, ntoken says 2"},
-		{"[10,300]", "config.json: vocab: reading vocabulary: entry 1 is 300 after 10, want ascending byte values up to 255"},
-		{`{"a":1}`, "config.json: vocab: reading vocabulary: json: cannot unmarshal object into Go value of type []int"},
-	}
-	for _, tt := range tests {
-		d := sharnn.Description{Config: sharnn.Config{Symbols: 2}, Vocab: json.RawMessage(tt.vocab)}
-		v, err := d.ByteVocab()
-		if tt.want != "" {
-			assert.EqualError(t, err, tt.want)
-			continue
-		}
-		require.NoError(t, err)
-		assert.Equal(t, "\na", string(v.Decode([]int32{0, 1})))
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/sharnn/corpus"
 )
 
@@ -21,6 +22,21 @@ func (d *Description) ByteVocab() (*corpus.Vocab, error) {
 		return nil, fmt.Errorf("%s: vocab has %d symbols, ntoken says %d", ConfigFile, v.Len(), d.Symbols)
 	}
 	return &v, nil
+}
+
+// LoadBytes reads a model over bytes and its vocabulary from their folder. The
+// caller frees the model.
+func LoadBytes(b backend.Backend, dir string) (*Model, *corpus.Vocab, error) {
+	m, d, err := Load(b, dir, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := d.ByteVocab()
+	if err != nil {
+		m.Free()
+		return nil, nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return m, v, nil
 }
 
 // Prompt are the ids of text, with which a [Sampler] starts. An empty text

@@ -1,0 +1,18 @@
+// Command evaluate measures a SHA-RNN that train has trained: the exact mean
+// bits per character of the test or validation part of a text.
+//
+//	go run ./sharnn/evaluate -checkpoint runs/book
+//	go run ./sharnn/evaluate -checkpoint runs/book -part valid -mem 0,1000,5000
+//	go run ./sharnn/evaluate -checkpoint runs/book -data other.txt -json
+//
+// Where it is not told the text, the split and the segment length, it takes them
+// from the folder's train.json, which train writes; a text that train named by a
+// relative path is looked for from the current folder.
+//
+// A part of N bytes has N-1 targets, and each counts once. They are read in
+// -batch_size lanes, each of which starts without a past: one lane is the figure
+// that a single reader of the text would get. More are faster and very slightly
+// worse. The reference's column is what the program of the SHA-RNN paper would
+// report for the same lanes: it divides by the number of bytes in a lane, of
+// which the first has no prediction.
+package main

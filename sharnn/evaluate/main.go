@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	_ "github.com/tiller-ml/tiller/backend/cpu"
+	"github.com/tiller-ml/tiller/internal/command"
+	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/sharnn/corpus"
+)
+
+// Lanes are chosen so that the bytes at their beginnings, which lack a past,
+// are a small share, and so that a long memory of each fits.
+const (
+	laneBytes = 50_000
+	mostLanes = 16
+)
+
+func main() { command.Main("evaluate", run) }
+
+func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
+	var s settings
+	f := s.flags()
+	if err := f.Parse(args, stdout); err != nil {
+		return err
+	}
+	if err := s.check(); err != nil {
+		return command.Usagef("%w", err)
+	}
+	b, err := s.machine.Open()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	m, vocab, err := sharnn.LoadBytes(b, s.checkpoint)
+	if err != nil {
+		return err
+	}
+	defer m.Free()
+	if err := s.complete(f.Given("data")); err != nil {
+		return err
+	}
+	p, err := s.read(vocab)
+	if err != nil {
+		return err
+	}
+	if len(s.mem) == 0 {
+		s.mem = lengths{m.Config.Memory}
+	}
+	r := s.newReport(p)
+	if !s.json {
+		r.printHead(stdout)
+	}
+	for _, memory := range s.mem {
+		l, err := s.pass(ctx, m.WithMemory(memory), p.ids, r.Lanes, stderr)
+		if err != nil {
+			return err
+		}
+		r.Lines = append(r.Lines, l)
+		if !s.json {
+			l.print(stdout)
+		}
+	}
+	if s.json {
+		return r.printJSON(stdout)
+	}
+	return nil
+}
+
+// part is a piece of a text in the model's symbols.
+type part struct {
+	name string // "valid" or "test"
+	text string // where it is from
+	ids  []int32
+}
+
+func (s *settings) read(vocab *corpus.Vocab) (part, error) {
+	split, err := corpus.ParseSplit(s.split)
+	if err != nil {
+		return part{}, err
+	}
+	text, err := s.open()
+	if err != nil {
+		return part{}, err
+	}
+	parts, err := split.Cut(text.Bytes)
+	if err != nil {
+		return part{}, fmt.Errorf("%s: %w", text.Name, err)
+	}
+	p, bytes := part{name: s.part, text: text.Name}, parts.Test
+	if p.name == "" {
+		p.name = "test"
+		if bytes == nil {
+			p.name = "valid"
+		}
+	}
+	if p.name == "valid" {
+		bytes = parts.Valid
+	}
+	if bytes == nil {
+		return part{}, fmt.Errorf("the split %s has no test part: evaluate -part valid", split)
+	}
+	if p.ids, err = vocab.Encode(bytes); err != nil {
+		return part{}, fmt.Errorf("%s, %s part: %w", text.Name, p.name, err)
+	}
+	return p, nil
+}
+
+func (s *settings) open() (*corpus.Text, error) {
+	if s.data == "" {
+		return corpus.GoSource("")
+	}
+	return corpus.Open(s.data)
+}
+
+// pass evaluates with one length of memory.
+func (s *settings) pass(ctx context.Context, m *sharnn.Model, ids []int32, lanes int, stderr io.Writer) (line, error) {
+	e := sharnn.Evaluation{Batch: lanes, BPTT: s.bptt}
+	if command.Terminal(stderr) {
+		bar := progressbar.NewOptions(len(ids)-1, progressbar.OptionSetWriter(stderr), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetDescription(fmt.Sprintf("mem %d", m.Config.Memory)), progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("bytes"), progressbar.OptionThrottle(100*time.Millisecond))
+		defer bar.Clear()
+		e.Progress = func(done, _ int) { bar.Set(done) }
+	}
+	start := time.Now()
+	r, err := sharnn.Evaluate(ctx, m, ids, e)
+	if err != nil {
+		return line{}, err
+	}
+	if math.IsNaN(r.Nats) || math.IsInf(r.Nats, 0) {
+		return line{}, fmt.Errorf("the loss is %v: the model's parameters are not sound", r.Nats)
+	}
+	return newLine(m.Config.Memory, r, time.Since(start)), nil
+}

@@ -1,0 +1,10 @@
+// Command generate writes text with a SHA-RNN that train has trained.
+//
+//	go run ./sharnn/generate -checkpoint runs/book
+//	go run ./sharnn/generate -checkpoint runs/book -prompt "It was" -n 300
+//	echo "It was" | go run ./sharnn/generate -checkpoint runs/book -prompt -
+//
+// It prints the prompt and then byte after byte as they are drawn. The same
+// flags give the same text. Ctrl-C ends the text early, with a newline and
+// status 0.
+package main

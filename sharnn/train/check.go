@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"reflect"
+	"slices"
+
+	"github.com/tiller-ml/tiller/internal/command"
+	"github.com/tiller-ml/tiller/nn/optim"
+	"github.com/tiller-ml/tiller/sharnn/corpus"
+	"github.com/tiller-ml/tiller/tensor"
+)
+
+// parse reads the flags: those of the run to resume first, if there is one.
+// Where the folder that holds it is then returned, it has been verified.
+func parse(args []string, stdout io.Writer) (s *settings, f *command.Flags, from string, notes []string, err error) {
+	s, f, err = parseArgs(args, stdout)
+	if err != nil || s.resume == "" {
+		return s, f, "", nil, err
+	}
+	if f.Given("config") {
+		return nil, nil, "", nil, command.Usagef("-resume takes the flags from its folder: leave -config out")
+	}
+	if s.out != "" && filepath.Clean(s.out) != filepath.Clean(s.resume) {
+		return nil, nil, "", nil, command.Usagef("-resume goes on in its own folder: leave -out out")
+	}
+	dir := s.resume
+	if from, notes, err = findSaved(dir); err != nil {
+		return nil, nil, "", nil, err
+	}
+	saved := filepath.Join(from, settingsFile)
+	if s, f, err = parseArgs(append([]string{"-config", saved}, args...), stdout); err != nil {
+		return nil, nil, "", nil, err
+	}
+	s.out, s.resume = dir, dir
+	return s, f, from, notes, checkFrozen(f, saved)
+}
+
+func parseArgs(args []string, stdout io.Writer) (*settings, *command.Flags, error) {
+	s := defaults()
+	f := s.flags()
+	if err := f.Parse(args, stdout); err != nil {
+		return nil, nil, err
+	}
+	// A run whose length is given is not to be cut short by a default.
+	if (s.steps > 0 || s.epochs > 0) && !f.Given("minutes") {
+		s.minutes = 0
+	}
+	if err := s.check(); err != nil {
+		return nil, nil, command.Usagef("%w", err)
+	}
+	return &s, f, nil
+}
+
+// frozen are the flags that a resumed run cannot change.
+var frozen = []string{
+	"split", "emsize", "nhid", "nlayers", "attention", "heads", "mem",
+	"batch_size", "bptt", "fixed-bptt", "accumulate", "optimizer", "seed", "dtype",
+}
+
+var optimizers = []optim.Kind{optim.SGD, optim.Adam, optim.AdamW, optim.LAMB}
+
+// checkFrozen compares the flags with those that the run to be resumed saved.
+func checkFrozen(f *command.Flags, path string) error {
+	var now, then map[string]any
+	if err := readJSON(path, &then); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(f.JSON(), &now); err != nil {
+		return err
+	}
+	for _, name := range frozen {
+		if !reflect.DeepEqual(now[name], then[name]) {
+			return command.Usagef("-%s is %v, but the run to go on with has %v", name, now[name], then[name])
+		}
+	}
+	return nil
+}
+
+// check tells which flag is out of range.
+func (s *settings) check() error {
+	for _, c := range []struct {
+		name string
+		ok   bool
+		want string
+	}{
+		{"batch_size", s.batchSize >= 1, "at least 1"},
+		{"bptt", s.bptt >= 1, "at least 1"},
+		{"accumulate", s.accumulate >= 1, "at least 1"},
+		{"lr", s.lr > 0, "more than 0"},
+		{"min_lr", s.minLR >= 0 && s.minLR <= s.lr, "from 0 to lr"},
+		{"clip", s.clip >= 0, "0 or more"},
+		{"wdecay", s.wdecay >= 0, "0 or more"},
+		{"min_trust", s.minTrust >= 0 && s.minTrust < 1, "from 0 to less than 1"},
+		{"beta1", s.beta1 >= 0 && s.beta1 < 1, "from 0 to less than 1"},
+		{"beta2", s.beta2 >= 0 && s.beta2 < 1, "from 0 to less than 1"},
+		{"dropout", s.dropout >= 0 && s.dropout < 1, "from 0 to less than 1"},
+		{"dropouth", s.dropouth >= 0 && s.dropouth < 1, "from 0 to less than 1"},
+		{"dropouti", s.dropouti >= 0 && s.dropouti < 1, "from 0 to less than 1"},
+		{"warmup", s.warmup >= 0, "0 or more"},
+		{"cooldown", s.cooldown >= 0, "0 or more"},
+		{"hold", s.hold >= 0, "0 or more"},
+		{"steps", s.steps >= 0 && s.steps <= maxSteps, fmt.Sprintf("from 0 to %d", maxSteps)},
+		{"epochs", s.epochs >= 0, "0 or more"},
+		{"minutes", s.minutes >= 0, "0 or more"},
+		{"log-interval", s.logInterval >= 1, "at least 1"},
+		{"eval-interval", s.evalInterval >= 0, "0 or more"},
+		{"eval_batch_size", s.evalBatch >= 1, "at least 1"},
+		{"save-interval", s.saveInterval >= 0, "0 or more"},
+		{"save-minutes", s.saveMinutes >= 0, "0 or more"},
+		{"sample", s.sample >= 0, "0 or more"},
+		{"threads", s.machine.Threads >= 0, "0 or more"},
+	} {
+		if !c.ok {
+			return fmt.Errorf("-%s is out of range: want %s", c.name, c.want)
+		}
+	}
+	return s.checkTogether()
+}
+
+func (s *settings) checkTogether() error {
+	switch {
+	case !slices.Contains(schedules, s.schedule):
+		return fmt.Errorf("unknown schedule %q: want %s, %s or %s", s.schedule, cosine, linear, constant)
+	case !slices.Contains(optimizers, optim.Kind(s.optimizer)):
+		return fmt.Errorf("unknown optimizer %q: want one of %v", s.optimizer, optimizers)
+	case s.minLR > 0 && s.schedule != cosine:
+		return fmt.Errorf("-min_lr is for -schedule %s", cosine)
+	case s.cooldown > 0 && s.schedule != constant:
+		return fmt.Errorf("-cooldown is for -schedule %s", constant)
+	case s.steps == 0 && s.epochs == 0 && s.minutes == 0:
+		return fmt.Errorf("a run needs an end: -minutes, -steps or -epochs")
+	}
+	if d, err := tensor.ParseDType(s.dtype); err != nil || d != tensor.Float32 && d != tensor.Float64 {
+		return fmt.Errorf("-dtype %s: want float32 or float64", s.dtype)
+	}
+	if _, err := corpus.ParseSplit(s.split); err != nil {
+		return err
+	}
+	if err := s.sampling().Check(); err != nil {
+		return err
+	}
+	_, err := s.modelConfig(256)
+	return err
+}

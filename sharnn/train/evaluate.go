@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tiller-ml/tiller/sharnn"
+)
+
+// evaluationEvery is the number of steps between evaluations, 0 while it is not
+// known.
+func (t *trainer) evaluationEvery() int {
+	if t.evalInterval == 0 && t.steps > 0 {
+		return evaluationsEvery(t.steps, 10)
+	}
+	return t.evalInterval
+}
+
+// evaluationDue tells whether the step just made is to be evaluated and is not
+// yet. A run that is resumed at such a step evaluates it first.
+func (t *trainer) evaluationDue() bool {
+	every := t.evaluationEvery()
+	due := t.steps > 0 && t.Step >= t.steps || every > 0 && t.Step%every == 0
+	return due && t.Step > t.Evaluated
+}
+
+// evaluate measures the model on the validation part, keeps it if it is the
+// best, and saves.
+func (t *trainer) evaluate(ctx context.Context) error {
+	t.hideBar()
+	start := time.Now()
+	result, err := sharnn.Evaluate(ctx, t.model, t.valid, t.evaluation())
+	if err != nil {
+		return err
+	}
+	t.evaluations = time.Since(start).Seconds()
+	t.Evaluated = t.Step
+	best := t.Best == nil || result.Nats < t.Best.Loss
+	if best {
+		if err := t.saveBest(result.Nats); err != nil {
+			return err
+		}
+	}
+	if err := t.logEvaluation("valid", t.Step, result.Nats, best); err != nil {
+		return err
+	}
+	if err := t.showSample(ctx); err != nil {
+		return err
+	}
+	return t.save()
+}
+
+// evaluateEarly evaluates where time ends a run.
+func (t *trainer) evaluateEarly(ctx context.Context) error {
+	if t.Step == t.Evaluated && t.Best != nil {
+		return nil
+	}
+	return t.interrupted(ctx, t.evaluate(ctx))
+}
+
+func (t *trainer) testBest(ctx context.Context, best *sharnn.Model) error {
+	result, err := sharnn.Evaluate(ctx, best, t.test, t.evaluation())
+	if err != nil {
+		return err
+	}
+	return t.logEvaluation("test", t.Best.Step, result.Nats, false)
+}
+
+func (t *trainer) evaluation() sharnn.Evaluation {
+	return sharnn.Evaluation{Batch: t.evalBatch, BPTT: t.bptt}
+}
+
+// showSample prints text that the model writes after a newline.
+func (t *trainer) showSample(ctx context.Context) error {
+	if t.sample == 0 {
+		return nil
+	}
+	prompt, err := sharnn.Prompt(t.vocab, nil)
+	if err != nil {
+		return err
+	}
+	sampler, err := sharnn.NewSampler(t.model, t.sampling())
+	if err != nil {
+		return err
+	}
+	defer sampler.Free()
+	if err := sampler.Feed(ctx, prompt); err != nil {
+		return err
+	}
+	ids := make([]int32, t.sample)
+	for i := range ids {
+		if ids[i], err = sampler.Next(); err != nil {
+			return fmt.Errorf("step %d: %w", t.Step, err)
+		}
+	}
+	t.println(indent(printable(t.vocab.Decode(ids))))
+	return nil
+}
+
+// printable is text that a terminal can take: control bytes become spaces, and
+// what is not UTF-8 a question mark.
+func printable(text []byte) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (r < ' ' || r >= 0x7f && r < 0xa0) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(string(text), "?"))
+}
+
+func indent(text string) string {
+	return "  | " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  | ")
+}
