@@ -36,7 +36,9 @@ func checkKernel(t *testing.T, want func() []result, run32, run64 func(b *Backen
 		t.Run(k.name, func(t *testing.T) {
 			var first []result
 			for _, threads := range threadCounts {
-				got := k.run(open(t, threads))
+				b := open(t, threads)
+				poison(b)
+				got := k.run(b)
 				if first == nil {
 					first = got
 					compare(t, expected, got, k.tol)
@@ -54,6 +56,16 @@ func open(t testing.TB, threads int) *Backend {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return b
+}
+
+// poison fills the pool with NaN, to find scratch memory read before it is
+// written.
+func poison(b *Backend) {
+	for n := 16; n < 1<<16; n += 1 + n/9 {
+		s := scratch[float32](b, n)
+		fill(s[:cap(s)], float32(math.NaN()))
+		defer release(b, s)
+	}
 }
 
 // compare wants each element within tol of the largest of its output, or of 1.

@@ -80,11 +80,15 @@ func (f *Flags) setAll(data []byte) error {
 	}
 	seen := map[string]bool{}
 	for d.More() {
-		var name string
-		var value any
-		if err := errors.Join(d.Decode(&name), d.Decode(&value)); err != nil {
+		key, err := d.Token()
+		if err != nil {
 			return err
 		}
+		var value any
+		if err := d.Decode(&value); err != nil {
+			return err
+		}
+		name := key.(string) // in valid JSON no other token stands here
 		if seen[name] {
 			return fmt.Errorf("%q comes twice", name)
 		}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -14,29 +16,29 @@ import (
 	"github.com/tiller-ml/tiller/tensor"
 )
 
-// parse reads the flags: those of the run to resume first, if there is one.
-// Where the folder that holds it is then returned, it has been verified.
-func parse(args []string, stdout io.Writer) (s *settings, f *command.Flags, from string, notes []string, err error) {
-	s, f, err = parseArgs(args, stdout)
+// parse reads the flags: where they say -resume, those that the run saved come
+// first, and saved is where they were found.
+func parse(args []string, stdout io.Writer) (s *settings, from *saved, err error) {
+	s, f, err := parseArgs(args, stdout)
 	if err != nil || s.resume == "" {
-		return s, f, "", nil, err
+		return s, nil, err
 	}
 	if f.Given("config") {
-		return nil, nil, "", nil, command.Usagef("-resume takes the flags from its folder: leave -config out")
+		return nil, nil, command.Usagef("-resume takes the flags from its folder: leave -config out")
 	}
 	if s.out != "" && filepath.Clean(s.out) != filepath.Clean(s.resume) {
-		return nil, nil, "", nil, command.Usagef("-resume goes on in its own folder: leave -out out")
+		return nil, nil, command.Usagef("-resume goes on in its own folder: leave -out out")
 	}
 	dir := s.resume
-	if from, notes, err = findSaved(dir); err != nil {
-		return nil, nil, "", nil, err
+	if from, err = findSaved(dir); err != nil {
+		return nil, nil, err
 	}
-	saved := filepath.Join(from, settingsFile)
-	if s, f, err = parseArgs(append([]string{"-config", saved}, args...), stdout); err != nil {
-		return nil, nil, "", nil, err
+	path := filepath.Join(from.dir, settingsFile)
+	if s, f, err = parseArgs(append([]string{"-config", path}, args...), stdout); err != nil {
+		return nil, nil, err
 	}
-	s.out, s.resume = dir, dir
-	return s, f, from, notes, checkFrozen(f, saved)
+	s.out = dir
+	return s, from, checkFrozen(f, path)
 }
 
 func parseArgs(args []string, stdout io.Writer) (*settings, *command.Flags, error) {
@@ -66,11 +68,12 @@ var optimizers = []optim.Kind{optim.SGD, optim.Adam, optim.AdamW, optim.LAMB}
 // checkFrozen compares the flags with those that the run to be resumed saved.
 func checkFrozen(f *command.Flags, path string) error {
 	var now, then map[string]any
-	if err := readJSON(path, &then); err != nil {
-		return err
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("resuming: %w", err)
 	}
-	if err := json.Unmarshal(f.JSON(), &now); err != nil {
-		return err
+	if err := errors.Join(json.Unmarshal(data, &then), json.Unmarshal(f.JSON(), &now)); err != nil {
+		return fmt.Errorf("resuming: %s: %w", path, err)
 	}
 	for _, name := range frozen {
 		if !reflect.DeepEqual(now[name], then[name]) {

@@ -12,8 +12,8 @@ import (
 // evaluationEvery is the number of steps between evaluations, 0 while it is not
 // known.
 func (t *trainer) evaluationEvery() int {
-	if t.evalInterval == 0 && t.steps > 0 {
-		return evaluationsEvery(t.steps, 10)
+	if t.evalInterval == 0 && t.total > 0 {
+		return evaluationsEvery(t.total, 10)
 	}
 	return t.evalInterval
 }
@@ -22,20 +22,19 @@ func (t *trainer) evaluationEvery() int {
 // yet. A run that is resumed at such a step evaluates it first.
 func (t *trainer) evaluationDue() bool {
 	every := t.evaluationEvery()
-	due := t.steps > 0 && t.Step >= t.steps || every > 0 && t.Step%every == 0
+	due := t.total > 0 && t.Step >= t.total || every > 0 && t.Step%every == 0
 	return due && t.Step > t.Evaluated
 }
 
 // evaluate measures the model on the validation part, keeps it if it is the
 // best, and saves.
 func (t *trainer) evaluate(ctx context.Context) error {
-	t.hideBar()
 	start := time.Now()
 	result, err := sharnn.Evaluate(ctx, t.model, t.valid, t.evaluation())
 	if err != nil {
 		return err
 	}
-	t.evaluations = time.Since(start).Seconds()
+	t.clock.evaluation = time.Since(start).Seconds()
 	t.Evaluated = t.Step
 	best := t.Best == nil || result.Nats < t.Best.Loss
 	if best {
@@ -57,7 +56,7 @@ func (t *trainer) evaluateEarly(ctx context.Context) error {
 	if t.Step == t.Evaluated && t.Best != nil {
 		return nil
 	}
-	return t.interrupted(ctx, t.evaluate(ctx))
+	return t.evaluate(ctx)
 }
 
 func (t *trainer) testBest(ctx context.Context, best *sharnn.Model) error {
@@ -95,7 +94,7 @@ func (t *trainer) showSample(ctx context.Context) error {
 			return fmt.Errorf("step %d: %w", t.Step, err)
 		}
 	}
-	t.println(indent(printable(t.vocab.Decode(ids))))
+	t.report.println(indent(printable(t.vocab.Decode(ids))))
 	return nil
 }
 

@@ -24,20 +24,21 @@ const segmentSite = 1 << 26
 // maxSteps is where the step no longer fits a random key.
 const maxSteps = math.MaxUint32 / 2
 
-// rate is the learning rate of a step, from 1. While the number of steps is not
-// known, and through step hold, it is what every schedule begins with.
-func (s *settings) rate(step int) float64 {
+// rate is the learning rate of a step, from 1, of a run of total steps. While
+// these are not known (0), and through step hold, it is what every schedule
+// begins with.
+func (s *settings) rate(step, total int) float64 {
 	if s.schedule == constant {
 		return optim.WarmupCooldown(s.lr, s.warmup, s.cooldown)(step)
 	}
-	if s.steps == 0 || step <= s.hold {
+	if total == 0 || step <= s.hold {
 		return optim.WarmupCooldown(s.lr, s.warmup, 0)(step)
 	}
 	top := max(s.warmup, s.hold)
 	if s.schedule == linear {
-		return optim.Linear(s.lr, top, s.steps-top)(step)
+		return optim.Linear(s.lr, top, total-top)(step)
 	}
-	return optim.Cosine(s.lr, s.minLR, top, s.steps-top)(step)
+	return optim.Cosine(s.lr, s.minLR, top, total-top)(step)
 }
 
 // segmentRows is the length of a segment that begins at row of rows, the
@@ -83,6 +84,14 @@ type pace struct {
 // coldSteps are not measured: they allocate.
 const coldSteps = 3
 
+func (p *pace) add(rows, tokens int, seconds float64) {
+	p.rows = append(p.rows, float64(rows))
+	p.seconds = append(p.seconds, seconds)
+	p.tokens += tokens
+}
+
+func (p *pace) tokensPerStep() float64 { return float64(p.tokens) / float64(len(p.seconds)) }
+
 // enoughSteps is how many steps settle the speed of a model whose memory is
 // filled by segments of bptt rows.
 func (s *settings) enoughSteps() int {
@@ -100,15 +109,10 @@ func (p *pace) enough(s *settings, wall float64) bool {
 	return n >= s.enoughSteps() || n > coldSteps+2 && wall > s.minutes*60/10
 }
 
-// measured are the samples after the cold ones.
-func (p *pace) measured() (rows, seconds []float64) {
-	return p.rows[coldSteps:], p.seconds[coldSteps:]
-}
-
 // secondsAt is the time of a step with a memory of so many rows, by the line
 // a + b*rows, b >= 0, that fits the measured steps best.
 func (p *pace) secondsAt(rows float64) float64 {
-	x, y := p.measured()
+	x, y := p.rows[coldSteps:], p.seconds[coldSteps:]
 	meanX, meanY := mean(x), mean(y)
 	var xy, xx float64
 	for i := range x {

@@ -17,7 +17,7 @@ type learner struct {
 	backend   backend.Backend
 	model     *sharnn.Model
 	params    []optim.Param
-	optimizer *optim.Optimizer
+	rule      *optim.Optimizer
 	state     *sharnn.State
 }
 
@@ -34,14 +34,14 @@ func (l *learner) openOptimizer(s *settings) (err error) {
 	for name, p := range l.model.Params() {
 		l.params = append(l.params, optim.Param{Name: name, Value: p.Value})
 	}
-	l.optimizer, err = optim.New(l.backend, s.optimConfig(), l.params)
+	l.rule, err = optim.New(l.backend, s.optimConfig(), l.params)
 	return err
 }
 
 // free gives back what there is.
 func (l *learner) free() {
-	if l.optimizer != nil {
-		l.optimizer.Free()
+	if l.rule != nil {
+		l.rule.Free()
 	}
 	if l.state != nil {
 		l.state.Free()

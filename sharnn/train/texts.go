@@ -16,7 +16,7 @@ type texts struct {
 	size   int    // bytes of the whole text
 	sha256 string
 	vocab  *corpus.Vocab
-	train_ *corpus.Stream
+	stream *corpus.Stream
 	valid  []int32
 	test   []int32 // nil where the split has no third part
 }
@@ -42,10 +42,10 @@ func (x *texts) open(s *settings) error {
 	sum := sha256.Sum256(text.Bytes)
 	x.name, x.size, x.sha256 = text.Name, len(text.Bytes), hex.EncodeToString(sum[:])
 	x.vocab = corpus.NewVocab(text.Bytes)
-	if x.train_, err = corpus.Batchify(parts.Train, x.vocab, s.batchSize); err != nil {
+	if x.stream, err = corpus.Batchify(parts.Train, x.vocab, s.batchSize); err != nil {
 		return fmt.Errorf("%s: training part: %w", text.Name, err)
 	}
-	if epochOver(0, x.train_.Rows) {
+	if epochOver(0, x.stream.Rows) {
 		return fmt.Errorf("%s: the training part of %d bytes is too short for a batch of %d: it needs at least 3 for each",
 			text.Name, len(parts.Train), s.batchSize)
 	}

@@ -893,8 +893,7 @@ loop:
 	VADDPS       Y1, Y2, Y2
 	VDIVPS       Y2, Y1, Y1
 	VANDPS       vec_abs<>+0(SB), Y0, Y2
-	VMOVUPS      vec_largest<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       vec_largest<>+0(SB), Y2, Y2
 	VMAXPS       vec_zero<>+0(SB), Y0, Y0
 	VFNMADD231PS Y1, Y2, Y0
 	VMOVUPS      Y0, (CX)(BX*4)
@@ -930,8 +929,7 @@ rest:
 	VADDPS       Y2, Y3, Y3
 	VDIVPS       Y3, Y2, Y2
 	VANDPS       vec_abs<>+0(SB), Y1, Y3
-	VMOVUPS      vec_largest<>+0(SB), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       vec_largest<>+0(SB), Y3, Y3
 	VMAXPS       vec_zero<>+0(SB), Y1, Y1
 	VFNMADD231PS Y2, Y3, Y1
 	VMASKMOVPS   Y1, Y0, (CX)(BX*4)
@@ -997,8 +995,7 @@ loop:
 	VADDPS       Y1, Y2, Y2
 	VDIVPS       Y2, Y1, Y1
 	VANDPS       vec_abs<>+0(SB), Y0, Y2
-	VMOVUPS      vec_largest<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
+	VMINPS       vec_largest<>+0(SB), Y2, Y2
 	VMAXPS       vec_zero<>+0(SB), Y0, Y0
 	VFNMADD231PS Y1, Y2, Y0
 	VMOVUPS      Y0, (CX)(BX*4)
@@ -1037,8 +1034,7 @@ rest:
 	VADDPS       Y2, Y3, Y3
 	VDIVPS       Y3, Y2, Y2
 	VANDPS       vec_abs<>+0(SB), Y1, Y3
-	VMOVUPS      vec_largest<>+0(SB), Y4
-	VMINPS       Y3, Y4, Y3
+	VMINPS       vec_largest<>+0(SB), Y3, Y3
 	VMAXPS       vec_zero<>+0(SB), Y1, Y1
 	VFNMADD231PS Y2, Y3, Y1
 	VMASKMOVPS   Y1, Y0, (CX)(BX*4)
@@ -1186,11 +1182,10 @@ loop:
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y2, Y2
 	VMULPS       vec_twoToM64<>+0(SB), Y2, Y2
-	VADDPS       Y2, Y3, Y4
-	VMOVUPS      vec_one<>+0(SB), Y5
-	VDIVPS       Y4, Y5, Y4
-	VMULPS       Y4, Y2, Y2
-	VMULPS       Y4, Y3, Y3
+	VADDPS       Y2, Y3, Y3
+	VDIVPS       Y3, Y2, Y2
+	VMOVUPS      vec_one<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
 	VBLENDVPS    Y0, Y2, Y3, Y4
 	VMULPS       Y2, Y3, Y3
 	VFMADD231PS  Y3, Y0, Y4
@@ -1230,11 +1225,10 @@ rest:
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y3, Y3
 	VMULPS       vec_twoToM64<>+0(SB), Y3, Y3
-	VADDPS       Y3, Y4, Y5
-	VMOVUPS      vec_one<>+0(SB), Y6
-	VDIVPS       Y5, Y6, Y5
-	VMULPS       Y5, Y3, Y3
-	VMULPS       Y5, Y4, Y4
+	VADDPS       Y3, Y4, Y4
+	VDIVPS       Y4, Y3, Y3
+	VMOVUPS      vec_one<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
 	VBLENDVPS    Y1, Y3, Y4, Y5
 	VMULPS       Y3, Y4, Y4
 	VFMADD231PS  Y4, Y1, Y5
@@ -1309,11 +1303,10 @@ loop:
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y0, Y0
 	VMULPS       vec_twoToM64<>+0(SB), Y0, Y0
-	VADDPS       Y0, Y4, Y5
-	VMOVUPS      vec_one<>+0(SB), Y6
-	VDIVPS       Y5, Y6, Y5
-	VMULPS       Y5, Y0, Y0
-	VMULPS       Y5, Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VDIVPS       Y4, Y0, Y0
+	VMOVUPS      vec_one<>+0(SB), Y4
+	VSUBPS       Y0, Y4, Y4
 	VBLENDVPS    Y2, Y0, Y4, Y2
 	VMULPS       Y0, Y4, Y4
 	VFMADD231PS  Y4, Y3, Y2
@@ -1360,11 +1353,10 @@ rest:
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y1, Y1
 	VMULPS       vec_twoToM64<>+0(SB), Y1, Y1
-	VADDPS       Y1, Y5, Y6
-	VMOVUPS      vec_one<>+0(SB), Y7
-	VDIVPS       Y6, Y7, Y6
-	VMULPS       Y6, Y1, Y1
-	VMULPS       Y6, Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VDIVPS       Y5, Y1, Y1
+	VMOVUPS      vec_one<>+0(SB), Y5
+	VSUBPS       Y1, Y5, Y5
 	VBLENDVPS    Y3, Y1, Y5, Y3
 	VMULPS       Y1, Y5, Y5
 	VFMADD231PS  Y5, Y4, Y3
@@ -4429,7 +4421,7 @@ loop:
 	VADDPS       Z14, Z15, Z15
 	VDIVPS       Z15, Z14, Z14
 	VANDPS       Z0, Z13, Z15
-	VMINPS       Z15, Z2, Z15
+	VMINPS       Z2, Z15, Z15
 	VMAXPS       Z1, Z13, Z13
 	VFNMADD231PS Z14, Z15, Z13
 	VMOVUPS      Z13, (CX)(BX*4)
@@ -4462,7 +4454,7 @@ rest:
 	VADDPS       Z3, Z6, Z6
 	VDIVPS       Z6, Z3, Z3
 	VANDPS       Z0, Z13, Z0
-	VMINPS       Z0, Z2, Z0
+	VMINPS       Z2, Z0, Z0
 	VMAXPS       Z1, Z13, Z13
 	VFNMADD231PS Z3, Z0, Z13
 	VMOVUPS      Z13, K1, (CX)(BX*4)
@@ -4519,7 +4511,7 @@ loop:
 	VADDPS       Z15, Z16, Z16
 	VDIVPS       Z16, Z15, Z15
 	VANDPS       Z0, Z14, Z16
-	VMINPS       Z16, Z2, Z16
+	VMINPS       Z2, Z16, Z16
 	VMAXPS       Z1, Z14, Z14
 	VFNMADD231PS Z15, Z16, Z14
 	VMOVUPS      Z14, (CX)(BX*4)
@@ -4555,7 +4547,7 @@ rest:
 	VADDPS       Z3, Z6, Z6
 	VDIVPS       Z6, Z3, Z3
 	VANDPS       Z0, Z14, Z0
-	VMINPS       Z0, Z2, Z0
+	VMINPS       Z2, Z0, Z0
 	VMAXPS       Z1, Z14, Z14
 	VFNMADD231PS Z3, Z0, Z14
 	VMOVUPS      Z14, K1, (CX)(BX*4)
@@ -4693,10 +4685,10 @@ loop:
 	VSUBPS       Z15, Z18, Z16
 	VADDPS       Z15, Z18, Z15
 	VSCALEFPS    Z17, Z15, Z15
-	VADDPS       Z15, Z16, Z17
-	VDIVPS       Z17, Z0, Z17
-	VMULPS       Z17, Z15, Z15
-	VMULPS       Z17, Z16, Z16
+	VADDPS       Z15, Z16, Z16
+	VDIVPS       Z16, Z15, Z15
+	VMOVUPS      Z0, Z16
+	VSUBPS       Z15, Z16, Z16
 	VPTESTMD     Z5, Z13, K1
 	VBLENDMPS    Z15, Z16, K1, Z19
 	VMULPS       Z15, Z16, Z16
@@ -4732,14 +4724,14 @@ rest:
 	VSUBPS       Z1, Z3, Z4
 	VADDPS       Z1, Z3, Z1
 	VSCALEFPS    Z2, Z1, Z1
-	VADDPS       Z1, Z4, Z2
-	VDIVPS       Z2, Z0, Z2
-	VMULPS       Z2, Z1, Z1
-	VMULPS       Z2, Z4, Z4
+	VADDPS       Z1, Z4, Z4
+	VDIVPS       Z4, Z1, Z1
+	VMOVUPS      Z0, Z0
+	VSUBPS       Z1, Z0, Z0
 	VPTESTMD     Z5, Z13, K2
-	VBLENDMPS    Z1, Z4, K2, Z20
-	VMULPS       Z1, Z4, Z4
-	VFMADD231PS  Z4, Z13, Z20
+	VBLENDMPS    Z1, Z0, K2, Z20
+	VMULPS       Z1, Z0, Z0
+	VFMADD231PS  Z0, Z13, Z20
 	VMULPS       Z14, Z20, Z20
 	VMOVUPS      Z20, K1, (CX)(SI*4)
 
@@ -4801,10 +4793,10 @@ loop:
 	VSUBPS       Z15, Z23, Z21
 	VADDPS       Z15, Z23, Z15
 	VSCALEFPS    Z22, Z15, Z15
-	VADDPS       Z15, Z21, Z22
-	VDIVPS       Z22, Z0, Z22
-	VMULPS       Z22, Z15, Z15
-	VMULPS       Z22, Z21, Z21
+	VADDPS       Z15, Z21, Z21
+	VDIVPS       Z21, Z15, Z15
+	VMOVUPS      Z0, Z21
+	VSUBPS       Z15, Z21, Z21
 	VPTESTMD     Z7, Z17, K1
 	VBLENDMPS    Z15, Z21, K1, Z19
 	VMULPS       Z15, Z21, Z21
@@ -4847,14 +4839,14 @@ rest:
 	VSUBPS       Z3, Z5, Z6
 	VADDPS       Z3, Z5, Z3
 	VSCALEFPS    Z4, Z3, Z3
-	VADDPS       Z3, Z6, Z4
-	VDIVPS       Z4, Z0, Z4
-	VMULPS       Z4, Z3, Z3
-	VMULPS       Z4, Z6, Z6
+	VADDPS       Z3, Z6, Z6
+	VDIVPS       Z6, Z3, Z3
+	VMOVUPS      Z0, Z0
+	VSUBPS       Z3, Z0, Z0
 	VPTESTMD     Z7, Z1, K2
-	VBLENDMPS    Z3, Z6, K2, Z20
-	VMULPS       Z3, Z6, Z6
-	VFMADD231PS  Z6, Z2, Z20
+	VBLENDMPS    Z3, Z0, K2, Z20
+	VMULPS       Z3, Z0, Z0
+	VFMADD231PS  Z0, Z2, Z20
 	VMULPS       Z16, Z20, Z20
 	VMOVUPS      Z20, K1, (CX)(SI*4)
 

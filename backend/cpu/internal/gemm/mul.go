@@ -24,7 +24,7 @@ func Mul(p *pool.Pool, c, a, b Matrix, alpha, beta float32) {
 		mulVec(p, Vector{c.Data, c.ColStride}, b.T(), Vector{a.Data, a.ColStride}, alpha, beta)
 	case c.Rows <= thinRows && b.RowStride == 1:
 		mulThinDot(p, c, a, b, alpha, beta)
-	case c.Rows <= thinRows && b.ColStride == 1:
+	case b.ColStride == 1 && (c.Rows <= thinRows || max(c.Rows, c.Cols)*b.Rows <= smallSize):
 		mulThinTile(p, c, a, b, alpha, beta)
 	default:
 		mulBlocked(p, c, a, b, alpha, beta)

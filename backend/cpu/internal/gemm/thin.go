@@ -5,9 +5,22 @@ import "github.com/tiller-ml/tiller/backend/cpu/internal/pool"
 // thinRows is the number of rows up to which reading b in place beats packing it.
 const thinRows = 32
 
+// smallSize is the number of elements of both factors up to which b is read in
+// place whatever the rows.
+const smallSize = 1 << 16
+
 // dotDepth is the number of terms that a pass of thinDot adds up: the rows of
 // a then stay in the second-level cache while b passes by.
 const dotDepth = 2048
+
+const (
+	// cached is the number of elements of b that the second-level cache holds.
+	cached = 1 << 18
+	// placeDepth is the number of rows of a larger b that thinTile reads side
+	// by side: as many as the hardware follows, and few enough to find room
+	// in the caches where they are a power of two apart.
+	placeDepth = 64
+)
 
 // mulThinDot multiplies few rows by a b whose columns lie along k.
 func mulThinDot(p *pool.Pool, c, a, b Matrix, alpha, beta float32) {
@@ -62,7 +75,11 @@ func (j *job) thinTile(task int) {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
 	kn, b, beta, all := j.kn, j.b, j.beta, j.b.Rows
-	depth := evenly(all, kn.kc, 4)
+	depth := kn.kc
+	if all*b.Cols > cached {
+		depth = placeDepth
+	}
+	depth = evenly(all, depth, 4)
 	for k0 := 0; k0 < all; k0 += depth {
 		k := min(depth, all-k0)
 		for i := col; i < col+cols; i += kn.nr {

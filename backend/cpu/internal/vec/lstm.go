@@ -41,15 +41,15 @@ func lstmGatesGeneric(gates, cPrev, c, h []float32) {
 
 func lstmGatesGradGeneric(gates, cPrev, c, dh, dc []float32) {
 	n := len(c)
-	gi, gf, gg, go_ := gates[:n], gates[n:2*n], gates[2*n:3*n], gates[3*n:]
+	di, df, dg, do := gates[:n], gates[n:2*n], gates[2*n:3*n], gates[3*n:]
 	for k := range n {
-		i, f, g, o := gi[k], gf[k], gg[k], go_[k]
+		i, f, g, o := di[k], df[k], dg[k], do[k]
 		t := float32(math.Tanh(float64(c[k])))
 		dct := dc[k] + dh[k]*o*(1-t*t)
-		gi[k] = dct * g * (i * (1 - i))
-		gf[k] = dct * cPrev[k] * (f * (1 - f))
-		gg[k] = dct * i * (1 - g*g)
-		go_[k] = dh[k] * t * (o * (1 - o))
+		di[k] = dct * g * (i * (1 - i))
+		df[k] = dct * cPrev[k] * (f * (1 - f))
+		dg[k] = dct * i * (1 - g*g)
+		do[k] = dh[k] * t * (o * (1 - o))
 		dc[k] = dct * f
 	}
 }

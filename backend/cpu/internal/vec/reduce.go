@@ -15,8 +15,9 @@ func Dot(x, y []float32) float32 {
 	return float32(active.dot(x, y))
 }
 
-// Max is the largest element of x: NaN if any is NaN, -Inf if there is none.
-func Max(x []float32) float32 { return active.max(x) }
+// Max is the largest element of x: NaN if any is NaN, -Inf if there is none. A
+// maximum of zero is +0.
+func Max(x []float32) float32 { return active.max(x) + 0 }
 
 // ExpSum sets dst[i] = exp(x[i]-shift) and returns the sum of dst, added up in
 // float64: a row of a softmax, with the row's maximum as shift.

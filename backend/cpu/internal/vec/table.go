@@ -2,7 +2,7 @@ package vec
 
 import "github.com/tiller-ml/tiller/backend/cpu/internal/asm"
 
-// active is what the exported routines call.
+// active is what the exported routines call. Only tests change it.
 var active = implementations[asm.ISA]
 
 var generic = kernels{

@@ -61,7 +61,7 @@ func (s *set) gated(x, z vector) vector {
 	VADDPS(q, high, high)
 	VDIVPS(high, q, q)
 	VANDPS(s.c("abs"), x, a)
-	VMINPS(a, s.value("largest"), a) // NaN stays
+	VMINPS(s.c("largest"), a, a) // loses NaN, which q still has
 	VMAXPS(s.c("zero"), x, x)
 	VFNMADD231PS(q, a, x)
 	return x
@@ -104,11 +104,10 @@ func (s *set) clampForGrad(x vector) {
 // y + w*logistic(z)*logistic(-z) with y = logistic(z) and w = x*dz/dx.
 func (s *set) gatedGrad(z, w, g vector) vector {
 	low, high := s.logisticParts(z)
-	inverse := s.vec()
-	VADDPS(low, high, inverse)
-	VDIVPS(inverse, s.value("one"), inverse)
-	VMULPS(inverse, low, low)
-	VMULPS(inverse, high, high)
+	VADDPS(low, high, high)
+	VDIVPS(high, low, low)
+	high = s.fresh("one")
+	VSUBPS(low, high, high)
 	y := s.blendSign(z, low, high)
 	VMULPS(low, high, high)
 	VFMADD231PS(high, w, y)

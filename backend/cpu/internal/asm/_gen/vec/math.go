@@ -9,12 +9,12 @@ import (
 
 // constants are the float32 bits of what the kernels read from memory.
 //
-// expC, ratioC and logC are minimax polynomials (Remez, rounded to float32 coefficient
-// by coefficient from the lowest), lowest degree first:
+// expC, ratioC and logC are minimax polynomials (Remez's algorithm, rounding
+// one coefficient after the other from the lowest), lowest degree first:
 //
-//	exp(r) = 1 + r + r^2*expC(r),          |r| <= log(2)/2, relative error 3.2e-9
-//	r*coth(r/2) = 2 + r^2*ratioC(r^2),   |r| <= log(2)/2 + 0.06, 5.8e-9
-//	log(1+f) = f - f^2/2 + f^3*logC(f),  sqrt(1/2) <= 1+f < sqrt(2), 1.2e-8
+//	exp(r) = 1 + r + r^2*expC(r)         |r| <= log(2)/2, relative error 3.2e-9
+//	r*coth(r/2) = 2 + r^2*ratioC(r^2)    |r| <= log(2)/2 + 0.06, 5.8e-9
+//	log(1+f) = f - f^2/2 + f^3*logC(f)   sqrt(1/2) <= 1+f < sqrt(2), 1.2e-8
 //
 // The sum of magic and a small number has that number, rounded to an integer,
 // in its low bits; the magics include the bias of the exponent that the
@@ -31,9 +31,9 @@ var constants = map[string]uint32{
 	"twoLog2e":   f32(2 * math.Log2E),
 	"ln2High":    f32(0.693359375), // 9 bits: its products with exponents are exact
 	"ln2Low":     f32(math.Ln2 - 0.693359375),
-	"magicSplit": f32(magic + 2*127),
-	"magicDown":  f32(magic + 127 + 64),
 	"magicPlain": f32(magic + 127),
+	"magicSplit": f32(magic + 2*127),    // for an exponent in two parts
+	"magicDown":  f32(magic + 127 + 64), // for a small one: 2^(n+64) times 2^-64
 	"twoToM64":   f32(0x1p-64),
 
 	"magicPlainAnd2": f32(magic + 127 + 2),
@@ -97,17 +97,18 @@ func (s *set) round(x vector, factor, magic string) (z, n vector) {
 	return z, n
 }
 
-// expm1 is exp(r) - 1 for the remainder r = x-n*log(2), which overwrites x.
-func (s *set) expm1(x, n vector) vector {
-	r, q, r2 := x, s.fresh("expC4"), s.vec()
+// expOfRemainder is exp(r) for r = x-n*log(2), which overwrites x.
+func (s *set) expOfRemainder(x, n vector) vector {
+	r, p, r2 := x, s.fresh("expC4"), s.vec()
 	VFNMADD231PS(s.c("ln2High"), n, r)
 	VFNMADD231PS(s.c("ln2Low"), n, r)
 	for _, c := range []string{"expC3", "expC2", "expC1", "expC0"} {
-		VFMADD213PS(s.c(c), r, q)
+		VFMADD213PS(s.c(c), r, p)
 	}
 	VMULPS(r, r, r2)
-	VFMADD213PS(r, r2, q)
-	return q
+	VFMADD213PS(r, r2, p)
+	VADDPS(s.c("one"), p, p)
+	return p
 }
 
 // exp overwrites x with exp(x). Where the result is 0 it computes exp(0) and
@@ -119,8 +120,7 @@ func (s *set) exp(x vector) vector {
 		VCMPPS(U8(notLess), s.c("expLow"), x, some)
 		VMINPS_Z(x, s.value("expHigh"), some, x)
 		_, n := s.round(x, "log2e", "magicSplit")
-		p := s.expm1(x, n)
-		VADDPS(s.c("one"), p, p)
+		p := s.expOfRemainder(x, n)
 		VSCALEFPS_Z(n, p, some, p)
 		return p
 	}
@@ -129,8 +129,7 @@ func (s *set) exp(x vector) vector {
 	VMINPS(x, s.value("expHigh"), x)
 	VANDNPS(x, none, x)
 	z, n := s.round(x, "log2e", "magicSplit")
-	p := s.expm1(x, n)
-	VADDPS(s.c("one"), p, p)
+	p := s.expOfRemainder(x, n)
 	// 2^n in two factors, so that overflow and underflow come out of the
 	// last product, rounded once.
 	first := s.vec()

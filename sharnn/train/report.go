@@ -1,0 +1,233 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/tiller-ml/tiller/internal/command"
+	"github.com/tiller-ml/tiller/sharnn"
+)
+
+// logLine is a line of the log: means over the steps since the last one, or an
+// evaluation, which has Split and no Training.
+type logLine struct {
+	Step   int     `json:"step"`
+	Split  string  `json:"split,omitempty"` // "valid" or "test"
+	Tokens int64   `json:"tokens"`          // learnt from since the run began
+	Loss   float64 `json:"loss"`            // nats per byte
+	BPC    float64 `json:"bpc"`             // bits per byte
+	*Training
+	Wall float64 `json:"wall_s"` // seconds that the run has taken
+}
+
+// Training is what the log says of training alone.
+type Training struct {
+	LR        float64 `json:"lr"`        // of the last step
+	GradNorm  float64 `json:"grad_norm"` // of the last step, before clipping
+	TokensPer float64 `json:"tokens_per_s"`
+	Epoch     int     `json:"epoch"` // epochs finished
+}
+
+// report is where a run tells how it goes: a terminal with a bar, or plain
+// lines; the log; and a test.
+type report struct {
+	out  io.Writer
+	bar  *progressbar.ProgressBar // nil but on a terminal
+	log  *os.File
+	size int64 // bytes of the log
+	sink sink
+}
+
+// openLog opens the log at path for appending, after its first keep bytes, or
+// after all of it where keep is negative.
+func (r *report) openLog(path string, keep int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	if err != nil {
+		return fmt.Errorf("opening the log: %w", err)
+	}
+	r.log = f
+	info, err := f.Stat()
+	if err == nil && keep >= 0 && info.Size() > keep {
+		err = f.Truncate(keep)
+		r.size = keep
+	} else if err == nil {
+		r.size = info.Size()
+	}
+	if err != nil {
+		return fmt.Errorf("opening the log: %w", err)
+	}
+	return nil
+}
+
+func (r *report) close() error {
+	if r.bar != nil {
+		r.bar.Clear()
+	}
+	if r.log == nil {
+		return nil
+	}
+	return r.log.Close()
+}
+
+// println prints above the bar.
+func (r *report) println(text string) {
+	if r.bar != nil {
+		r.bar.Clear()
+	}
+	fmt.Fprintln(r.out, text)
+}
+
+func (r *report) printf(format string, args ...any) { r.println(fmt.Sprintf(format, args...)) }
+
+// write adds a line to the log in one piece.
+func (r *report) write(t *trainer, l logLine) error {
+	text, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("writing the log: %w", err)
+	}
+	n, err := r.log.Write(append(text, '\n'))
+	r.size += int64(n)
+	if err != nil {
+		return fmt.Errorf("writing the log: %w", err)
+	}
+	if r.sink != nil {
+		r.sink(t, l)
+	}
+	return nil
+}
+
+func (t *trainer) line(split string, step int, nats float64) logLine {
+	return logLine{Step: step, Split: split, Tokens: t.Tokens, Loss: nats, BPC: sharnn.Bits(nats), Wall: t.wall()}
+}
+
+// logTraining reports the steps since the last time.
+func (t *trainer) logTraining(rate, norm float64) error {
+	since := t.Since
+	t.Since = tally{}
+	l := t.line("", t.Step, since.Nats/float64(since.Tokens))
+	l.Training = &Training{LR: rate, GradNorm: norm, TokensPer: float64(since.Tokens) / since.Seconds, Epoch: t.Epoch}
+	if t.report.bar == nil {
+		t.report.printf("step %s  train %.3f bpc  lr %.3g  grad %.3g  %s tokens/s%s",
+			t.stepOf(), l.BPC, rate, norm, thousands(int64(l.TokensPer)), t.left())
+	}
+	return t.report.write(t, l)
+}
+
+// logEvaluation reports the loss on a whole part.
+func (t *trainer) logEvaluation(split string, step int, nats float64, best bool) error {
+	note := ""
+	if best {
+		note = ", the best so far"
+	}
+	t.report.printf("step %d  %s %s%s", step, split, inUnits(nats), note)
+	return t.report.write(t, t.line(split, step, nats))
+}
+
+func inUnits(nats float64) string {
+	return fmt.Sprintf("%.4f bits per byte (%.4f nats)", sharnn.Bits(nats), nats)
+}
+
+func (t *trainer) stepOf() string {
+	if t.total == 0 {
+		return fmt.Sprint(t.Step)
+	}
+	return fmt.Sprintf("%d/%d", t.Step, t.total)
+}
+
+func (t *trainer) left() string {
+	if t.total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("  %v left", t.timeLeft())
+}
+
+// showBar starts a bar where there is a terminal: over the whole run, or over
+// the steps that measure its speed.
+func (t *trainer) showBar() {
+	r := &t.report
+	if !command.Terminal(r.out) {
+		return
+	}
+	if r.bar != nil {
+		r.bar.Clear()
+	}
+	most, done := t.total, t.Step
+	if most == 0 {
+		most, done = t.enoughSteps(), 0
+	}
+	r.bar = progressbar.NewOptions(max(most, 1),
+		progressbar.OptionSetWriter(r.out),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionShowDescriptionAtLineEnd(),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionThrottle(100*time.Millisecond))
+	r.bar.Set(min(done, most))
+}
+
+// progress moves the bar by a step of so many nats per target.
+func (r *report) progress(t *trainer, nats float64) {
+	if r.bar == nil {
+		return
+	}
+	left := "measuring the speed"
+	if t.total > 0 {
+		left = fmt.Sprintf("%v left", t.timeLeft())
+	}
+	since := t.Since
+	r.bar.Describe(fmt.Sprintf("%.3f bpc | %s tokens/s | %s",
+		sharnn.Bits(since.Nats/float64(since.Tokens)), thousands(int64(float64(since.Tokens)/since.Seconds)), left))
+	r.bar.Add(1)
+}
+
+// introduce says what is about to happen.
+func (t *trainer) introduce() {
+	r := &t.report
+	r.printf("%s: %s bytes, %d different", t.name, thousands(int64(t.size)), t.vocab.Len())
+	test := ""
+	if t.test != nil {
+		test = fmt.Sprintf(", test %s", thousands(int64(len(t.test))))
+	}
+	r.printf("train %s, validation %s%s", thousands(int64(t.stream.Rows*t.stream.Batch)), thousands(int64(len(t.valid))), test)
+	r.printf("a model of %s parameters on %s, kept in %s", thousands(int64(t.model.Size())), t.backend.Name(), t.out)
+	r.println(wrap(string(t.json()), 78))
+	if t.Step > 0 {
+		r.printf("going on from step %s", t.stepOf())
+	} else if t.total > 0 {
+		r.printf("%d steps", t.total)
+	}
+}
+
+// wrap joins the lines of text and breaks them again at a width.
+func wrap(text string, width int) string {
+	var b strings.Builder
+	column := 0
+	for line := range strings.Lines(text) {
+		word := strings.TrimSpace(line)
+		if column > 0 && column+1+len(word) > width {
+			b.WriteByte('\n')
+			column = 0
+		} else if column > 0 {
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
+}
+
+// thousands writes n with commas.
+func thousands(n int64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
