@@ -12,7 +12,8 @@ type Backend interface {
 	// Free gives a buffer back to the pool. It must not be used afterwards.
 	Free(tensor.Buffer)
 
-	// Write copies elements (row-major, in the host's byte order) into dst.
+	// Write copies elements (row-major, in the host's byte order) into dst. A
+	// wrong number of bytes, here and in Read, is the caller's mistake.
 	Write(dst *tensor.Tensor, src []byte) error
 	// Read copies the elements of src, row-major, into dst.
 	Read(dst []byte, src *tensor.Tensor) error
@@ -21,6 +22,8 @@ type Backend interface {
 	Close() error
 
 	// Copy writes src to dst, which has its shape and may have another dtype.
+	// Floats become int32 by truncation; NaN and what int32 cannot hold become
+	// anything.
 	Copy(dst, src *tensor.Tensor)
 	// Fill writes one value to every element of dst.
 	Fill(dst *tensor.Tensor, value float64)
@@ -112,9 +115,9 @@ const (
 // DistKind names a distribution.
 type DistKind uint8
 
-// The distributions. Mask is a dropout multiplier: 1/(1-P) with probability
-// 1-P, else 0; element i is kept where Key.Uniform(i) < 1-P, compared in
-// float32 so that every backend agrees.
+// The distributions. Mask is a dropout multiplier with P = A: with keep the
+// float32 nearest to 1-P, element i is 1/keep, in the destination's dtype, where
+// Key.Uniform(i) < keep, else 0. Normal's numbers are rounded from float64.
 const (
 	Uniform   DistKind = iota // [A, B)
 	Normal                    // mean A, standard deviation B

@@ -115,8 +115,8 @@ func (t *Tensor) CanReshape(shape ...int) bool {
 	return ok
 }
 
-func fill(t *Tensor, shape []int) []int {
-	shape = slices.Clone(shape)
+func fill(t *Tensor, asked []int) []int {
+	shape := slices.Clone(asked)
 	free, rest := -1, 1
 	for i, d := range shape {
 		if d == -1 && free < 0 {
@@ -130,7 +130,7 @@ func fill(t *Tensor, shape []int) []int {
 		rest *= shape[free]
 	}
 	if rest != t.Len() || slices.Min(append([]int{0}, shape...)) < 0 {
-		Panicf("Reshape", []*Tensor{t}, "%d elements do not fill %v", t.Len(), shape)
+		Panicf("Reshape", []*Tensor{t}, "%d elements do not fill %v", t.Len(), asked)
 	}
 	return shape
 }

@@ -88,7 +88,30 @@ func (s *suite) attention(t *testing.T) {
 				}
 			}
 		}
+		s.attentionLarge(t, b, d)
 	}
+}
+
+// attentionLarge tests scores of some hundreds, whose exponentials would
+// overflow, within what rounding such scores costs.
+func (s *suite) attentionLarge(t *testing.T, b backend.Attender, d tensor.DType) {
+	o := newAttentionOracle(d, 2, 2, 9, 16, []int{30, 9})
+	o.scale = 40
+	_, o.weights = s.site(t, dropoutCases[0], d, 0, o.batch, o.heads, o.steps, o.rows)
+	_, o.values = s.site(t, dropoutCases[0], d, 0, o.rows, o.batch, o.heads*o.width)
+	out, lse := s.out(d, o.q.shape...), s.out(d, o.batch, o.heads, o.steps)
+	c := &backend.AttentionCall{Q: s.put(t, dense, d, o.q), Scale: o.scale, Out: out.view, LSE: lse.view}
+	for _, at := range [][2]int{{0, 30}, {30, 39}} {
+		c.K = append(c.K, s.put(t, dense, d, cut(o.k, at[0], at[1])))
+		c.V = append(c.V, s.put(t, dense, d, cut(o.v, at[0], at[1])))
+	}
+	b.Attention(c)
+	wantOut, wantLSE := o.run()
+	s.check(t, out, wantOut, tolerance{1e-3, 1e-11}.of(d))
+	s.check(t, lse, wantLSE, tolerance{1e-5, 1e-13}.of(d))
+	s.free(c.Q, out.base, lse.base)
+	s.free(c.K...)
+	s.free(c.V...)
 }
 
 func newAttentionOracle(d tensor.DType, batch, heads, steps, width int, pieces []int) *attentionOracle {

@@ -219,68 +219,75 @@ func TestLevel1Gonum(t *testing.T) {
 	}
 }
 
-// TestBLASPanics: for each bad argument the panic is gonum's, word for word.
+// single is what badCalls call.
+type single interface {
+	Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int)
+	Sgemv(tA blas.Transpose, m, n int, alpha float32, a []float32, lda int, x []float32, incX int, beta float32, y []float32, incY int)
+	Sger(m, n int, alpha float32, x []float32, incX int, y []float32, incY int, a []float32, lda int)
+	Sdot(n int, x []float32, incX int, y []float32, incY int) float32
+	Saxpy(n int, alpha float32, x []float32, incX int, y []float32, incY int)
+	Sscal(n int, alpha float32, x []float32, incX int)
+}
+
+const no, yes = blas.NoTrans, blas.Trans
+
+func s(n int) []float32 { return make([]float32, n) }
+
+// badCalls have one bad argument each, the one they are named for.
+var badCalls = map[string]func(single){
+	"Sgemm tA":     func(b single) { b.Sgemm('X', no, 2, 3, 4, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
+	"Sgemm tB":     func(b single) { b.Sgemm(no, 'X', 2, 3, 4, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
+	"Sgemm m":      func(b single) { b.Sgemm(no, no, -1, 3, 4, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
+	"Sgemm n":      func(b single) { b.Sgemm(no, no, 2, -1, 4, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
+	"Sgemm k":      func(b single) { b.Sgemm(no, no, 2, 3, -1, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
+	"Sgemm lda":    func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(8), 3, s(12), 3, 0, s(6), 3) },
+	"Sgemm lda, T": func(b single) { b.Sgemm(yes, no, 2, 3, 4, 1, s(8), 1, s(12), 3, 0, s(6), 3) },
+	"Sgemm ldb":    func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(8), 4, s(12), 2, 0, s(6), 3) },
+	"Sgemm ldb, T": func(b single) { b.Sgemm(no, yes, 2, 3, 4, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
+	"Sgemm ldc":    func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(8), 4, s(12), 3, 0, s(6), 2) },
+	"Sgemm a":      func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(7), 4, s(12), 3, 0, s(6), 3) },
+	"Sgemm a, T":   func(b single) { b.Sgemm(yes, no, 2, 3, 4, 1, s(7), 2, s(12), 3, 0, s(6), 3) },
+	"Sgemm b":      func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(8), 4, s(11), 3, 0, s(6), 3) },
+	"Sgemm b, T":   func(b single) { b.Sgemm(no, yes, 2, 3, 4, 1, s(8), 4, s(11), 4, 0, s(6), 3) },
+	"Sgemm c":      func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(8), 4, s(12), 3, 0, s(5), 3) },
+	"Sgemv tA":     func(b single) { b.Sgemv('X', 2, 3, 1, s(6), 3, s(3), 1, 0, s(2), 1) },
+	"Sgemv m":      func(b single) { b.Sgemv(no, -2, 3, 1, s(6), 3, s(3), 1, 0, s(2), 1) },
+	"Sgemv n":      func(b single) { b.Sgemv(no, 2, -3, 1, s(6), 3, s(3), 1, 0, s(2), 1) },
+	"Sgemv lda":    func(b single) { b.Sgemv(no, 2, 3, 1, s(6), 2, s(3), 1, 0, s(2), 1) },
+	"Sgemv incX":   func(b single) { b.Sgemv(no, 2, 3, 1, s(6), 3, s(3), 0, 0, s(2), 1) },
+	"Sgemv incY":   func(b single) { b.Sgemv(no, 2, 3, 1, s(6), 3, s(3), 1, 0, s(2), 0) },
+	"Sgemv x":      func(b single) { b.Sgemv(no, 2, 3, 1, s(6), 3, s(4), 2, 0, s(2), 1) },
+	"Sgemv y":      func(b single) { b.Sgemv(yes, 2, 3, 1, s(6), 3, s(3), 1, 0, s(2), 1) },
+	"Sgemv a":      func(b single) { b.Sgemv(no, 2, 3, 1, s(5), 3, s(3), 1, 0, s(2), 1) },
+	"Sger m":       func(b single) { b.Sger(-2, 3, 1, s(2), 1, s(3), 1, s(6), 3) },
+	"Sger n":       func(b single) { b.Sger(2, -3, 1, s(2), 1, s(3), 1, s(6), 3) },
+	"Sger lda":     func(b single) { b.Sger(2, 3, 1, s(2), 1, s(3), 1, s(6), 2) },
+	"Sger incX":    func(b single) { b.Sger(2, 3, 1, s(2), 0, s(3), 1, s(6), 3) },
+	"Sger incY":    func(b single) { b.Sger(2, 3, 1, s(2), 1, s(3), 0, s(6), 3) },
+	"Sger x":       func(b single) { b.Sger(2, 3, 1, s(2), 2, s(3), 1, s(6), 3) },
+	"Sger y":       func(b single) { b.Sger(2, 3, 1, s(2), 1, s(2), 1, s(6), 3) },
+	"Sger a":       func(b single) { b.Sger(2, 3, 1, s(2), 1, s(3), 1, s(5), 3) },
+	"Sdot n":       func(b single) { b.Sdot(-1, s(2), 1, s(2), 1) },
+	"Sdot incX":    func(b single) { b.Sdot(2, s(2), 0, s(2), 1) },
+	"Sdot incY":    func(b single) { b.Sdot(2, s(2), 1, s(2), 0) },
+	"Sdot x":       func(b single) { b.Sdot(2, s(1), 1, s(2), 1) },
+	"Sdot y":       func(b single) { b.Sdot(2, s(2), 1, s(1), 1) },
+	"Saxpy n":      func(b single) { b.Saxpy(-1, 1, s(2), 1, s(2), 1) },
+	"Saxpy x":      func(b single) { b.Saxpy(2, 1, s(1), 1, s(2), 1) },
+	"Saxpy y":      func(b single) { b.Saxpy(2, 1, s(2), 1, s(1), 1) },
+	"Saxpy incX":   func(b single) { b.Saxpy(2, 1, s(2), 0, s(2), 1) },
+	"Sscal n":      func(b single) { b.Sscal(-1, 1, s(2), 1) },
+	"Sscal incX":   func(b single) { b.Sscal(2, 1, s(2), 0) },
+	"Sscal x":      func(b single) { b.Sscal(2, 2, s(1), 1) },
+}
+
+// TestBLASPanics: the panic for a bad argument is gonum's, word for word.
 func TestBLASPanics(t *testing.T) {
-	type single interface {
-		Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int)
-		Sgemv(tA blas.Transpose, m, n int, alpha float32, a []float32, lda int, x []float32, incX int, beta float32, y []float32, incY int)
-		Sger(m, n int, alpha float32, x []float32, incX int, y []float32, incY int, a []float32, lda int)
-		Sdot(n int, x []float32, incX int, y []float32, incY int) float32
-		Saxpy(n int, alpha float32, x []float32, incX int, y []float32, incY int)
-		Sscal(n int, alpha float32, x []float32, incX int)
-	}
-	s := func(n int) []float32 { return make([]float32, n) }
-	const no, yes = blas.NoTrans, blas.Trans
-	for name, f := range map[string]func(single){
-		"Sgemm tA":     func(b single) { b.Sgemm('X', no, 2, 3, 4, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
-		"Sgemm tB":     func(b single) { b.Sgemm(no, 'X', 2, 3, 4, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
-		"Sgemm m":      func(b single) { b.Sgemm(no, no, -1, 3, 4, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
-		"Sgemm n":      func(b single) { b.Sgemm(no, no, 2, -1, 4, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
-		"Sgemm k":      func(b single) { b.Sgemm(no, no, 2, 3, -1, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
-		"Sgemm lda":    func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(8), 3, s(12), 3, 0, s(6), 3) },
-		"Sgemm lda, T": func(b single) { b.Sgemm(yes, no, 2, 3, 4, 1, s(8), 1, s(12), 3, 0, s(6), 3) },
-		"Sgemm ldb":    func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(8), 4, s(12), 2, 0, s(6), 3) },
-		"Sgemm ldb, T": func(b single) { b.Sgemm(no, yes, 2, 3, 4, 1, s(8), 4, s(12), 3, 0, s(6), 3) },
-		"Sgemm ldc":    func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(8), 4, s(12), 3, 0, s(6), 2) },
-		"Sgemm a":      func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(7), 4, s(12), 3, 0, s(6), 3) },
-		"Sgemm a, T":   func(b single) { b.Sgemm(yes, no, 2, 3, 4, 1, s(7), 2, s(12), 3, 0, s(6), 3) },
-		"Sgemm b":      func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(8), 4, s(11), 3, 0, s(6), 3) },
-		"Sgemm b, T":   func(b single) { b.Sgemm(no, yes, 2, 3, 4, 1, s(8), 4, s(11), 4, 0, s(6), 3) },
-		"Sgemm c":      func(b single) { b.Sgemm(no, no, 2, 3, 4, 1, s(8), 4, s(12), 3, 0, s(5), 3) },
-		"Sgemv tA":     func(b single) { b.Sgemv('X', 2, 3, 1, s(6), 3, s(3), 1, 0, s(2), 1) },
-		"Sgemv m":      func(b single) { b.Sgemv(no, -2, 3, 1, s(6), 3, s(3), 1, 0, s(2), 1) },
-		"Sgemv n":      func(b single) { b.Sgemv(no, 2, -3, 1, s(6), 3, s(3), 1, 0, s(2), 1) },
-		"Sgemv lda":    func(b single) { b.Sgemv(no, 2, 3, 1, s(6), 2, s(3), 1, 0, s(2), 1) },
-		"Sgemv incX":   func(b single) { b.Sgemv(no, 2, 3, 1, s(6), 3, s(3), 0, 0, s(2), 1) },
-		"Sgemv incY":   func(b single) { b.Sgemv(no, 2, 3, 1, s(6), 3, s(3), 1, 0, s(2), 0) },
-		"Sgemv x":      func(b single) { b.Sgemv(no, 2, 3, 1, s(6), 3, s(4), 2, 0, s(2), 1) },
-		"Sgemv y":      func(b single) { b.Sgemv(yes, 2, 3, 1, s(6), 3, s(3), 1, 0, s(2), 1) },
-		"Sgemv a":      func(b single) { b.Sgemv(no, 2, 3, 1, s(5), 3, s(3), 1, 0, s(2), 1) },
-		"Sger m":       func(b single) { b.Sger(-2, 3, 1, s(2), 1, s(3), 1, s(6), 3) },
-		"Sger n":       func(b single) { b.Sger(2, -3, 1, s(2), 1, s(3), 1, s(6), 3) },
-		"Sger lda":     func(b single) { b.Sger(2, 3, 1, s(2), 1, s(3), 1, s(6), 2) },
-		"Sger incX":    func(b single) { b.Sger(2, 3, 1, s(2), 0, s(3), 1, s(6), 3) },
-		"Sger incY":    func(b single) { b.Sger(2, 3, 1, s(2), 1, s(3), 0, s(6), 3) },
-		"Sger x":       func(b single) { b.Sger(2, 3, 1, s(2), 2, s(3), 1, s(6), 3) },
-		"Sger y":       func(b single) { b.Sger(2, 3, 1, s(2), 1, s(2), 1, s(6), 3) },
-		"Sger a":       func(b single) { b.Sger(2, 3, 1, s(2), 1, s(3), 1, s(5), 3) },
-		"Sdot n":       func(b single) { b.Sdot(-1, s(2), 1, s(2), 1) },
-		"Sdot incX":    func(b single) { b.Sdot(2, s(2), 0, s(2), 1) },
-		"Sdot incY":    func(b single) { b.Sdot(2, s(2), 1, s(2), 0) },
-		"Sdot x":       func(b single) { b.Sdot(2, s(1), 1, s(2), 1) },
-		"Sdot y":       func(b single) { b.Sdot(2, s(2), 1, s(1), 1) },
-		"Saxpy n":      func(b single) { b.Saxpy(-1, 1, s(2), 1, s(2), 1) },
-		"Saxpy x":      func(b single) { b.Saxpy(2, 1, s(1), 1, s(2), 1) },
-		"Saxpy y":      func(b single) { b.Saxpy(2, 1, s(2), 1, s(1), 1) },
-		"Saxpy incX":   func(b single) { b.Saxpy(2, 1, s(2), 0, s(2), 1) },
-		"Sscal n":      func(b single) { b.Sscal(-1, 1, s(2), 1) },
-		"Sscal incX":   func(b single) { b.Sscal(2, 1, s(2), 0) },
-		"Sscal x":      func(b single) { b.Sscal(2, 2, s(1), 1) },
-	} {
+	for name, call := range badCalls {
 		t.Run(name, func(t *testing.T) {
-			want := recovered(func() { f(gonum.Implementation{}) })
+			want := recovered(func() { call(gonum.Implementation{}) })
 			require.NotNil(t, want, "gonum accepts it")
-			assert.Equal(t, want, recovered(func() { f(cpu.NewBLAS(nil)) }))
+			assert.Equal(t, want, recovered(func() { call(cpu.NewBLAS(nil)) }))
 		})
 	}
 }

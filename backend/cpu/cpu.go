@@ -36,11 +36,8 @@ func New(c backend.Config) (*Backend, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	b := &Backend{pool: pool.New(threads)}
-	b.store.limit = debug.SetMemoryLimit(-1)
-	b.store.free = map[int][][]byte{}
-	b.store.used = map[int]uint64{}
-	return b, nil
+	limit := debug.SetMemoryLimit(-1)
+	return &Backend{pool: pool.New(threads), store: store{limit: limit, free: map[int][][]byte{}, used: map[int]uint64{}}}, nil
 }
 
 // Name is "cpu".

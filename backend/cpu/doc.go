@@ -9,12 +9,14 @@
 // packed weights or for free strides; float64 products go through blas64,
 // whichever implementation is installed there.
 //
-// Copy, Read, Write and Fill take all dtypes; Gather and Select those of four
-// and eight bytes; Add, Sub, Mul, Less, Equal and the reductions also int32;
-// every other kernel float32 and float64. Another dtype panics with a
+// Copy, Read, Write, Fill, Gather and Select take all dtypes; Add, Sub, Mul,
+// Less, Equal, ScatterAdd and the reductions float32, float64 and int32; every
+// other kernel float32 and float64. Another dtype panics with a
 // [*tensor.Error].
 //
 // The numbers never depend on the number of threads: folds are cut into chunks
-// by their shape alone. A [Backend] is for one goroutine at a time, but for
-// Alloc, Free and LiveBytes, which any may call.
+// by their shape alone. Tensors may have up to 8 axes longer than 1.
+//
+// Several goroutines may use a [Backend] at once, on tensors of their own: one
+// kernel at a time has the threads, the others run on their callers.
 package cpu

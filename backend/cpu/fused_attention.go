@@ -14,15 +14,16 @@ var _ backend.Attender = (*Backend)(nil)
 // Rows of queries and of keys that are worked on at a time: the scores of one
 // block of each, and the block of keys packed, stay in the second-level cache.
 const (
-	queryBlock = 128
-	keyBlock   = 192
+	queryBlock    = 128
+	keyBlock      = 192
+	diagonalBlock = 64
 )
 
 // Attention computes Out and LSE block by block, keeping for each query the
 // largest score so far, and the sums that belong to it (Milakov and
 // Gimelshein 2018, Dao et al. 2022).
 func (b *Backend) Attention(c *backend.AttentionCall) {
-	if c.Q.DType == tensor.Float32 {
+	if isFloat32("Attention", c.Q) {
 		attentionForward[float32](b, c)
 	} else {
 		attentionForward[float64](b, c)
@@ -59,16 +60,24 @@ type span struct{ piece, lo, hi, at int }
 
 func (s span) len() int { return s.hi - s.lo }
 
-// spans are the blocks of the first limit keys, at most size rows each.
-func (a *attention[T]) spans(limit, size int) iter.Seq[span] {
+// spans are the blocks of the first some keys, at most size rows each. From key
+// all on, where not every query in question sees every key, they are small, so
+// that little is computed that nobody sees.
+func (a *attention[T]) spans(all, some, size int) iter.Seq[span] {
 	return func(yield func(span) bool) {
 		at := 0
 		for piece, k := range a.c.K {
-			n := min(k.Shape[2], limit-at)
-			for lo := 0; lo < n; lo += size {
-				if !yield(span{piece, lo, min(n, lo+size), at + lo}) {
+			for lo, n := 0, min(k.Shape[2], some-at); lo < n; {
+				hi := min(n, lo+size)
+				if at+lo >= all {
+					hi = min(hi, lo+diagonalBlock)
+				} else {
+					hi = min(hi, all-at)
+				}
+				if !yield(span{piece, lo, hi, at + lo}) {
 					return
 				}
+				lo = hi
 			}
 			at += k.Shape[2]
 		}
@@ -118,9 +127,11 @@ type queryRows[T float] struct {
 	drawn  matrix[T] // multipliers of the weights, like scores
 	value  []T       // (keyBlock, D) for values with dropout
 
-	s    span // the block of keys under way
-	k, v matrix[T]
 	drop func(lo, hi int) // dropRows
+
+	s     span // the block of keys under way
+	k, v  matrix[T]
+	first int // the first query that sees any of it
 }
 
 func (r *queryRows[T]) len() int { return r.hi - r.lo }
@@ -160,15 +171,30 @@ func (r *queryRows[T]) start(space *arena[T]) {
 // of is the sample's and head's part of a tensor (B, heads, rows, D).
 func (r *queryRows[T]) of(t *tensor.Tensor) matrix[T] { return r.attention.of(t, r.index) }
 
+// spans are the blocks of keys that these queries see.
+func (r *queryRows[T]) spans() iter.Seq[span] {
+	old := r.keys - r.queries
+	return r.attention.spans(old+r.lo, old+r.hi, keyBlock)
+}
+
 // turn begins a block of keys: scores become its products with the queries.
 func (r *queryRows[T]) turn(s span) {
 	r.s = s
 	r.k, r.v = r.of(r.c.K[s.piece]).band(s.lo, s.hi), r.of(r.c.V[s.piece]).band(s.lo, s.hi)
-	product(r.b, r.p, r.block(r.scores), r.q, r.k.transpose(), false)
+	r.first = max(0, s.at-(r.keys-r.queries+r.lo))
+	product(r.b, r.p, r.block(r.scores), r.seeing(r.q), r.k.transpose(), false)
 }
 
-// block shows as many columns of m as the block has keys.
-func (r *queryRows[T]) block(m matrix[T]) matrix[T] { return m.columns(0, r.s.len()) }
+// seeing shows the rows of m of those queries that see any of the block.
+func (r *queryRows[T]) seeing(m matrix[T]) matrix[T] { return m.band(r.first, r.len()) }
+
+// block shows those rows, and as many columns as the block has keys.
+func (r *queryRows[T]) block(m matrix[T]) matrix[T] { return r.seeing(m).columns(0, r.s.len()) }
+
+// keysOf is row i of m, as long as the block, and the part that query i sees.
+func (r *queryRows[T]) keysOf(m matrix[T], i int) (row []T, seen int) {
+	return m.data[i*m.rs : i*m.rs+r.s.len()], min(r.s.len(), r.keys-r.queries+r.lo+i+1-r.s.at)
+}
 
 // dropped is the block's values times their multipliers.
 func (r *queryRows[T]) dropped() matrix[T] {
@@ -202,11 +228,6 @@ func (r *queryRows[T]) drawWeights(dst []T, i int) {
 	r.weights.draw(dst, (r.index*r.queries+r.lo+i)*r.keys+r.s.at)
 }
 
-// visible is how many rows of the block query i sees.
-func (r *queryRows[T]) visible(i int) int {
-	return max(0, min(r.s.len(), r.keys-r.queries+r.lo+i+1-r.s.at))
-}
-
 // forwardRows is what the result of a block of queries needs besides.
 type forwardRows[T float] struct {
 	queryRows[T]
@@ -227,10 +248,10 @@ func (a *attention[T]) forward(index, lo, hi int, p *pool.Pool) {
 	clear(r.sum)
 	fill(r.most, T(math.Inf(-1)))
 	weigh := r.weigh
-	for s := range a.spans(a.keys-a.queries+hi, keyBlock) {
+	for s := range r.spans() {
 		r.turn(s)
-		p.For(n, queryGrain, weigh)
-		product(a.b, p, r.acc, r.block(r.scores), r.dropped(), true)
+		p.For(n-r.first, queryGrain, weigh)
+		product(a.b, p, r.seeing(r.acc), r.block(r.scores), r.dropped(), true)
 	}
 	out, lse := r.of(a.c.Out).band(lo, hi), slice[T](a.c.LSE)[index*a.queries+lo:]
 	for i := range n {
@@ -243,14 +264,11 @@ func (a *attention[T]) forward(index, lo, hi int, p *pool.Pool) {
 // queryGrain is how many rows of scores or values are worth another worker.
 const queryGrain = 16
 
-// weigh turns the scores of queries lo to hi into exponentials.
+// weigh turns the scores of queries first+lo to first+hi into exponentials.
 func (r *forwardRows[T]) weigh(lo, hi int) {
-	for i := lo; i < hi; i++ {
-		row, n := r.block(r.scores).row(i), r.visible(i)
+	for i := r.first + lo; i < r.first+hi; i++ {
+		row, n := r.keysOf(r.scores, i)
 		clear(row[n:])
-		if n == 0 {
-			continue
-		}
 		seen := row[:n]
 		r.raise(i, max(r.most[i], r.vec.max(seen)))
 		r.sum[i] += r.vec.expSum(seen, seen, r.most[i])

@@ -11,7 +11,7 @@ import (
 //	dV = drop(P)^T dOut,  dP = drop(dOut drop(V)^T)
 //	dS = P*(dP - sum(dOut*Out)),  dQ = Scale dS K,  dK = Scale dS^T Q
 func (b *Backend) AttentionGrad(c *backend.AttentionCall, g *backend.AttentionGrads) {
-	if c.Q.DType == tensor.Float32 {
+	if isFloat32("AttentionGrad", c.Q) {
 		attentionBackward[float32](b, c, g)
 	} else {
 		attentionBackward[float64](b, c, g)
@@ -75,7 +75,7 @@ func (r *gradRows[T]) backward() {
 	r.start(&space)
 	r.startGrad(&space)
 	weigh := r.weigh
-	for s := range r.spans(r.keys-r.queries+r.hi, keyBlock) {
+	for s := range r.spans() {
 		dk, dv := wanted(r.g.DK, s.piece), wanted(r.g.DV, s.piece)
 		r.scored = r.g.DQ != nil || dk != nil
 		if !r.scored && dv == nil {
@@ -83,9 +83,9 @@ func (r *gradRows[T]) backward() {
 		}
 		r.turn(s)
 		if r.scored {
-			product(r.b, r.p, r.block(r.ds), r.out, r.dropped().transpose(), false)
+			product(r.b, r.p, r.block(r.ds), r.seeing(r.out), r.dropped().transpose(), false)
 		}
-		r.p.For(n, queryGrain, weigh)
+		r.p.For(n-r.first, queryGrain, weigh)
 		r.collect(dk, dv)
 	}
 	if r.g.DQ == nil {
@@ -115,12 +115,12 @@ func (r *gradRows[T]) startGrad(space *arena[T]) {
 	clear(r.dq.data)
 }
 
-// weigh turns the scores of queries lo to hi into weights, their multipliers
+// weigh turns the scores of queries first+lo to first+hi into weights, their multipliers
 // into dropped weights, and the gradient of those into that of the scores.
 func (r *gradRows[T]) weigh(lo, hi int) {
-	for i := lo; i < hi; i++ {
-		n := r.visible(i)
-		row, ds := r.block(r.scores).row(i), r.block(r.ds).row(i)
+	for i := r.first + lo; i < r.first+hi; i++ {
+		row, n := r.keysOf(r.scores, i)
+		ds, _ := r.keysOf(r.ds, i)
 		clear(row[n:])
 		clear(ds[n:])
 		row, ds = row[:n], ds[:n]
@@ -137,7 +137,7 @@ func (r *gradRows[T]) weigh(lo, hi int) {
 
 // dropWeights leaves query i's dropped weights in drawn, and multiplies ds.
 func (r *gradRows[T]) dropWeights(row, ds []T, i int) {
-	drawn, n := r.block(r.drawn).row(i), len(row)
+	drawn, n := r.keysOf(r.drawn, i)
 	clear(drawn[n:])
 	r.drawWeights(drawn[:n], i)
 	if r.scored {
@@ -154,13 +154,13 @@ func (r *gradRows[T]) collect(dk, dv *tensor.Tensor) {
 		if r.weights.on {
 			used = r.drawn
 		}
-		product(r.b, r.p, r.of(dv).band(r.s.lo, r.s.hi), r.block(used).transpose(), r.out, written)
+		product(r.b, r.p, r.of(dv).band(r.s.lo, r.s.hi), r.block(used).transpose(), r.seeing(r.out), written)
 	}
 	if r.g.DQ != nil {
-		product(r.b, r.p, r.dq, r.block(r.ds), r.k, true)
+		product(r.b, r.p, r.seeing(r.dq), r.block(r.ds), r.k, true)
 	}
 	if dk != nil {
-		product(r.b, r.p, r.of(dk).band(r.s.lo, r.s.hi), r.block(r.ds).transpose(), r.q, written)
+		product(r.b, r.p, r.of(dk).band(r.s.lo, r.s.hi), r.block(r.ds).transpose(), r.seeing(r.q), written)
 	}
 }
 

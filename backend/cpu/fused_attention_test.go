@@ -222,6 +222,7 @@ var attentionCases = []attentionCase{
 	{B: 3, heads: 1, T: 4, D: 16, pieces: []int{9, 4}, frozen: []int{0}},
 	{B: 2, heads: 2, T: 6, D: 5, pieces: []int{5, 3}, headsFirst: true},
 	{B: 1, heads: 1, T: 150, D: 12, pieces: []int{150}},
+	{B: 1, heads: 2, T: 300, D: 5, pieces: []int{120, 250}},
 	{B: 1, heads: 2, T: 131, D: 9, pieces: []int{200, 131}, frozen: []int{0}, weights: 0.3},
 	{B: 5, heads: 1, T: 20, D: 32, pieces: []int{130, 20}, frozen: []int{0}, shared: true},
 	{B: 2, heads: 1, T: 7, D: 6, pieces: []int{3, 7}, weights: 0.4, values: 0.2},

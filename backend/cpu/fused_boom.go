@@ -13,7 +13,7 @@ const boomBlock = 64
 
 // Boom: u = x w^T + bias, y = the sum of the H-wide chunks of drop(GELU(u)).
 func (b *Backend) Boom(y, u, x, w, bias *tensor.Tensor, d backend.Dropout) {
-	if x.DType == tensor.Float32 {
+	if isFloat32("Boom", x) {
 		boomForward[float32](b, y, u, x, w, bias, d)
 	} else {
 		boomForward[float64](b, y, u, x, w, bias, d)
@@ -92,7 +92,7 @@ func (m *boom[T]) forward(i int, y, u, bias, tmp []T) {
 
 // BoomGrad writes the gradient of u; du may be u.
 func (b *Backend) BoomGrad(du, u, dy *tensor.Tensor, d backend.Dropout) {
-	if u.DType == tensor.Float32 {
+	if isFloat32("BoomGrad", u) {
 		boomBackward[float32](b, du, u, dy, d)
 	} else {
 		boomBackward[float64](b, du, u, dy, d)

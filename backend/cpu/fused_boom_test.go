@@ -64,6 +64,11 @@ func TestBoom(t *testing.T) {
 				checkKernel(t, func() []result { return c.naive(t, s) },
 					func(b *Backend) []result { return runBoom[float32](b, c, s) },
 					func(b *Backend) []result { return runBoom[float64](b, c, s) })
+				b := open(t, 2)
+				s.byMask = false
+				byKey := runBoom[float32](b, c, s)
+				s.byMask = true
+				requireSame(t, byKey, runBoom[float32](b, c, s), "by mask")
 			})
 		}
 	}

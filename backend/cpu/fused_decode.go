@@ -14,7 +14,7 @@ func (a *attention[T]) single() bool {
 // decode is Attention for one query: each key and value is read once, in place.
 func (a *attention[T]) decode() {
 	parts := 0
-	for range a.spans(a.keys, decodeBlock) {
+	for range a.spans(a.keys, a.keys, decodeBlock) {
 		parts++
 	}
 	heads, width := a.batch*a.heads, a.dim+2 // the part of Out, the largest score, the sum
@@ -22,7 +22,7 @@ func (a *attention[T]) decode() {
 	defer release(a.b, all.data)
 	a.b.pool.Do(heads*parts, func(task int) {
 		part := task % parts
-		for s := range a.spans(a.keys, decodeBlock) {
+		for s := range a.spans(a.keys, a.keys, decodeBlock) {
 			if part == 0 {
 				a.decodePart(task/parts, s, all.row(task))
 				return

@@ -11,7 +11,7 @@ var _ backend.LayerNormer = (*Backend)(nil)
 
 // LayerNorm: y = (x-mean)*rstd*w + b with rstd = 1/sqrt(var+eps).
 func (b *Backend) LayerNorm(y, mean, rstd, x, w, bias *tensor.Tensor, eps float64) {
-	if x.DType == tensor.Float32 {
+	if isFloat32("LayerNorm", x) {
 		layerNorm[float32](b, y, mean, rstd, x, w, bias, eps)
 	} else {
 		layerNorm[float64](b, y, mean, rstd, x, w, bias, eps)
@@ -39,7 +39,7 @@ const normBlock = 64
 
 // LayerNormGrad writes those of dx, dw and db that are not nil.
 func (b *Backend) LayerNormGrad(dx, dw, db, x, w, mean, rstd, dy *tensor.Tensor) {
-	if x.DType == tensor.Float32 {
+	if isFloat32("LayerNormGrad", x) {
 		layerNormGrad[float32](b, dx, dw, db, x, w, mean, rstd, dy)
 	} else {
 		layerNormGrad[float64](b, dx, dw, db, x, w, mean, rstd, dy)

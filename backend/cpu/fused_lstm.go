@@ -3,14 +3,13 @@ package cpu
 import (
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
-	"github.com/tiller-ml/tiller/tensor"
 )
 
 var _ backend.LSTMer = (*Backend)(nil)
 
 // LSTM runs a sequence: one product of all inputs, then the steps.
 func (b *Backend) LSTM(c *backend.LSTMCall) {
-	if c.X.DType == tensor.Float32 {
+	if isFloat32("LSTM", c.X) {
 		lstmForward[float32](b, c)
 	} else {
 		lstmForward[float64](b, c)
@@ -86,10 +85,12 @@ const (
 
 // eachPart cuts the batch into parts that run all their steps without waiting
 // for one another, if each part keeps enough rows for the product to run at its
-// full rate; else the whole batch is one part whose steps use the pool.
+// full rate; else the whole batch is one part whose steps use the pool. Only
+// with a packed factor is a row of a product the same bits whatever rows are
+// beside it.
 func (l *lstm[T]) eachPart(f func(part *lstmPart[T])) {
 	parts := l.b.pool.Workers()
-	if parts == 1 || l.batch < parts*lstmPartRows {
+	if parts == 1 || l.w.packed == nil || l.batch < parts*lstmPartRows {
 		tasks := max(1, min(parts, l.batch, l.batch*l.size/lstmGatesGrain))
 		f(&lstmPart[T]{lstm: l, p: l.b.pool, hi: l.batch, tasks: tasks})
 		return

@@ -9,7 +9,7 @@ import (
 // pre-activations; the gradients of the weights are one product each of all
 // steps after that.
 func (b *Backend) LSTMGrad(c *backend.LSTMCall, g *backend.LSTMGrads) {
-	if c.X.DType == tensor.Float32 {
+	if isFloat32("LSTMGrad", c.X) {
 		lstmBackward[float32](b, c, g)
 	} else {
 		lstmBackward[float64](b, c, g)

@@ -19,6 +19,9 @@ func (m matrix[T]) columns(lo, hi int) matrix[T] {
 	return m
 }
 
+// row is row i of a matrix with dense rows.
+func (m matrix[T]) row(i int) []T { return m.data[i*m.rs : i*m.rs+m.cols] }
+
 // load copies row i into dst.
 func (m matrix[T]) load(dst []T, i int) {
 	if m.cs == 1 {
@@ -57,6 +60,3 @@ func (a *arena[T]) take(n int) []T {
 	a.rest = a.rest[n:]
 	return s
 }
-
-// row is row i of a matrix with dense rows.
-func (m matrix[T]) row(i int) []T { return m.data[i*m.rs : i*m.rs+m.cols] }

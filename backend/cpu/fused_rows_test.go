@@ -221,8 +221,10 @@ func TestDropout(t *testing.T) {
 		for _, p := range []float64{0, 0.1, 0.5, 0.95} {
 			t.Run(fmt.Sprintf("%d_%v", n, p), func(t *testing.T) {
 				x := numbers(1, n)
-				for _, byMask := range []bool{false, true} {
-					s := site{p: p, byMask: byMask, key: key}
+				b := open(t, 2)
+				byKey, masked := site{p: p, key: key}, site{p: p, byMask: true, key: key}
+				requireSame(t, runDropout[float32](b, x, byKey), runDropout[float32](b, x, masked), "by mask")
+				for _, s := range []site{byKey, masked} {
 					want := func() []result {
 						y := s.multipliers(t, n)
 						for i := range y {
@@ -301,4 +303,15 @@ func runAdam[T float](b *Backend, m, v, p, g []float64, a backend.Adam) []result
 	ms, vs, gs := tensorOf[T](b, m, n), tensorOf[T](b, v, n), tensorOf[T](b, g, n)
 	b.AdamDirection(gs, ms, vs, tensorOf[T](b, p, n), gs, a)
 	return read(b, []string{"U", "M", "V"}, gs, ms, vs)
+}
+
+func TestFusedDTypes(t *testing.T) {
+	b := open(t, 1)
+	x := backend.New(b, tensor.BFloat16, 2, 3)
+	var err error
+	func() {
+		defer tensor.Catch(&err)
+		b.Softmax(x, x, false)
+	}()
+	require.EqualError(t, err, "Softmax [2 3]: no kernel for bfloat16")
 }

@@ -37,7 +37,7 @@ func eachRow[T float](b *Backend, n, width int, f func(row int, tmp []T)) {
 
 // Softmax writes the softmax of each row of x, or its logarithm.
 func (b *Backend) Softmax(dst, x *tensor.Tensor, log bool) {
-	if x.DType == tensor.Float32 {
+	if isFloat32("Softmax", x) {
 		softmax[float32](b, dst, x, log)
 	} else {
 		softmax[float64](b, dst, x, log)
@@ -66,7 +66,7 @@ func logSum[T float](shift, sum T) T { return T(float64(shift) + math.Log(float6
 
 // SoftmaxGrad is the gradient of Softmax from its result y.
 func (b *Backend) SoftmaxGrad(dx, y, dy *tensor.Tensor, log bool) {
-	if y.DType == tensor.Float32 {
+	if isFloat32("SoftmaxGrad", y) {
 		softmaxGrad[float32](b, dx, y, dy, log)
 	} else {
 		softmaxGrad[float64](b, dx, y, dy, log)
@@ -94,7 +94,7 @@ func softmaxGrad[T float](b *Backend, dx, y, dy *tensor.Tensor, log bool) {
 // CrossEntropy writes -log softmax(logits)[target] and the logarithm of the
 // sum of exponentials for each row. A target outside the row panics.
 func (b *Backend) CrossEntropy(loss, lse, logits, targets *tensor.Tensor) {
-	if logits.DType == tensor.Float32 {
+	if isFloat32("CrossEntropy", logits) {
 		crossEntropy[float32](b, loss, lse, logits, targets)
 	} else {
 		crossEntropy[float64](b, loss, lse, logits, targets)
@@ -127,7 +127,7 @@ func checkTargets(op string, logits, targets *tensor.Tensor) []int32 {
 
 // CrossEntropyGrad: dlogits = (softmax(logits) - onehot(targets)) * dloss.
 func (b *Backend) CrossEntropyGrad(dlogits, logits, lse, targets, dloss *tensor.Tensor) {
-	if logits.DType == tensor.Float32 {
+	if isFloat32("CrossEntropyGrad", logits) {
 		crossEntropyGrad[float32](b, dlogits, logits, lse, targets, dloss)
 	} else {
 		crossEntropyGrad[float64](b, dlogits, logits, lse, targets, dloss)

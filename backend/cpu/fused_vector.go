@@ -1,6 +1,9 @@
 package cpu
 
-import "github.com/tiller-ml/tiller/backend/cpu/internal/vec"
+import (
+	"github.com/tiller-ml/tiller/backend/cpu/internal/vec"
+	"github.com/tiller-ml/tiller/tensor"
+)
 
 // vector are the row functions that the fused kernels are made of, for one
 // type of element. Their conventions are package vec's.
@@ -46,4 +49,12 @@ func vectors[T float]() *vector[T] {
 		return v
 	}
 	return any(&vector64).(*vector[T])
+}
+
+// isFloat32 chooses between the two types that the fused kernels take.
+func isFloat32(op string, t *tensor.Tensor) bool {
+	if t.DType != tensor.Float32 && t.DType != tensor.Float64 {
+		tensor.Panicf(op, []*tensor.Tensor{t}, "no kernel for %v", t.DType)
+	}
+	return t.DType == tensor.Float32
 }

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -100,4 +101,25 @@ func TestKernelsAllocateLittle(t *testing.T) {
 	} {
 		assert.LessOrEqual(t, testing.AllocsPerRun(100, f), 8.0, name)
 	}
+}
+
+func TestGoroutinesShareABackend(t *testing.T) {
+	b := open(t, 2)
+	var group sync.WaitGroup
+	for seed := range uint64(4) {
+		group.Go(func() {
+			for range 20 {
+				x, sum := backend.New(b, tensor.Float32, 200, 300), backend.New(b, tensor.Float32, 1, 300)
+				b.Fill(x, float64(seed))
+				b.Unary(backend.Unary{Kind: backend.Affine, A: 2, B: 1}, x, x)
+				b.Reduce(backend.Sum, sum, x)
+				got, err := backend.Data[float32](b, sum)
+				assert.NoError(t, err)
+				assert.Equal(t, 200*(2*float32(seed)+1), got[299])
+				backend.Release(b, x, sum)
+			}
+		})
+	}
+	group.Wait()
+	assert.Zero(t, b.LiveBytes())
 }

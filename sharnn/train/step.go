@@ -14,11 +14,11 @@ import (
 
 // learner is what a step changes.
 type learner struct {
-	backend   backend.Backend
-	model     *sharnn.Model
-	params    []optim.Param
-	rule      *optim.Optimizer
-	state     *sharnn.State
+	backend backend.Backend
+	model   *sharnn.Model
+	params  []optim.Param
+	rule    *optim.Optimizer
+	state   *sharnn.State
 }
 
 // open makes the learner of a run that begins.

@@ -26,16 +26,15 @@ const (
 // set once, before main, and read only afterwards.
 //
 // It is Generic under the noasm build tag and on other processors than amd64.
-// The environment can lower it, in the form golang.org/x/sys/cpu reads:
+// The environment can lower it, in the form golang.org/x/sys/cpu reads; with
+// several, separated by commas:
 //
-//	GODEBUG=cpu.avx512f=off   no AVX-512 (also cpu.avx512, cpu.avx512bw,
-//	                          cpu.avx512dq, cpu.avx512vl)
-//	GODEBUG=cpu.avx2=off      no assembly (also cpu.fma)
-//	GODEBUG=cpu.all=off       no assembly
+//	GODEBUG=cpu.avx512f=off   no AVX-512; so do avx512bw, avx512dq, avx512vl
+//	                          and avx512 (which x/sys/cpu alone knows: the Go
+//	                          runtime says so on standard error)
+//	GODEBUG=cpu.avx2=off      no assembly; so do fma and all
 //
-// Some of these names also switch off what the Go runtime itself uses; of
-// them cpu.avx512 and cpu.fma are known to one of the two parsers only, and
-// the other prints a line about it or ignores it.
+// The Go runtime obeys the names it knows as well.
 var ISA = detect()
 
 // String returns "generic", "avx2" or "avx512".

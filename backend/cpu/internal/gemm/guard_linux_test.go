@@ -47,9 +47,9 @@ func TestBounds(t *testing.T) {
 			m, n, k := sizes[r.IntN(len(sizes))], sizes[r.IntN(len(sizes))], sizes[r.IntN(len(sizes))]
 			t.Run("", func(t *testing.T) {
 				atStart := r.IntN(2) == 0
-				any := func() layout { return layout(r.IntN(int(layouts))) }
-				a, b := fencedMatrix(t, r, any(), m, k, atStart), fencedMatrix(t, r, any(), k, n, atStart)
-				c := fencedMatrix(t, r, any(), m, n, atStart)
+				some := func() layout { return layout(r.IntN(int(layouts))) }
+				a, b := fencedMatrix(t, r, some(), m, k, atStart), fencedMatrix(t, r, some(), k, n, atStart)
+				c := fencedMatrix(t, r, some(), m, n, atStart)
 				Mul(nil, c, a, b, 1, 0.5)
 				mulBlocked(nil, c, a, b, 1, 0.5)
 				Pack(nil, b).Mul(nil, c, a, 1)

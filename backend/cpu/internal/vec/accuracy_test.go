@@ -26,7 +26,7 @@ func eachImplementation(t *testing.T, test func(t *testing.T)) {
 
 // ulpFunctions are the functions whose error is bounded in units in the last
 // place of the correctly rounded result. exponent is the binade of arguments,
-// of both signs, to test exhaustively.
+// of both signs, on which to test the assembly exhaustively.
 var ulpFunctions = []struct {
 	name     string
 	f        func(dst, x []float32)
@@ -47,9 +47,11 @@ func TestUlp(t *testing.T) {
 			t.Run(f.name, func(t *testing.T) {
 				var worst ulpError
 				worst.scan(f.f, f.want, 0, 1021, 1<<32/1021)
-				first := uint32(f.exponent+127) << 23
-				worst.scan(f.f, f.want, first, 1, 1<<23)
-				worst.scan(f.f, f.want, first|1<<31, 1, 1<<23)
+				if active != &generic {
+					first := uint32(f.exponent+127) << 23
+					worst.scan(f.f, f.want, first, 1, 1<<23)
+					worst.scan(f.f, f.want, first|1<<31, 1, 1<<23)
+				}
 				if worst.ulp > f.bound {
 					t.Errorf("%s(%g) is %d ulp off, more than %d", f.name, worst.at, worst.ulp, f.bound)
 				}

@@ -1,0 +1,445 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tiller-ml/tiller/backend/cpu"
+	"github.com/tiller-ml/tiller/tensor"
+)
+
+// text writes n bytes of sentences to a file.
+func text(t *testing.T, n int) string {
+	words := strings.Fields("the tiller turns a ship by a small lever and the wind fills its sails while we steer")
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		word := words[tensor.Key{Seed: 5}.Block(uint64(i))[0]%uint32(len(words))]
+		b.WriteString(word)
+		b.WriteByte(" \n"[i%9/8])
+	}
+	path := filepath.Join(t.TempDir(), "text.txt")
+	require.NoError(t, os.WriteFile(path, []byte(b.String()[:n]), 0o666))
+	return path
+}
+
+// tiny are flags of a model and a batch that make steps of a millisecond.
+func tiny(data, out string, more ...string) []string {
+	return append([]string{
+		"-data", data, "-out", out, "-emsize", "16", "-nhid", "32", "-mem", "40", "-batch_size", "3", "-bptt", "12",
+		"-log-interval", "1", "-sample", "0", "-threads", "1",
+	}, more...)
+}
+
+// train runs the command to its end and returns its log lines and what it
+// printed.
+func train(t *testing.T, args ...string) ([]logLine, string) {
+	var lines []logLine
+	var out bytes.Buffer
+	err := run(t.Context(), args, &out, func(_ *trainer, l logLine) { lines = append(lines, l) })
+	require.NoError(t, err, out.String())
+	return lines, out.String()
+}
+
+// stopAt runs the command and cancels its context after a step.
+func stopAt(t *testing.T, step int, args ...string) ([]logLine, string) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var lines []logLine
+	var out bytes.Buffer
+	err := run(ctx, args, &out, func(_ *trainer, l logLine) {
+		lines = append(lines, l)
+		if l.Step == step {
+			cancel()
+		}
+	})
+	require.ErrorIs(t, err, context.Canceled, out.String())
+	return lines, out.String()
+}
+
+// timeless are the lines without what differs from run to run.
+func timeless(lines []logLine) []logLine {
+	out := make([]logLine, len(lines))
+	for i, l := range lines {
+		if l.Training != nil {
+			copied := *l.Training
+			copied.TokensPer = 0
+			l.Training = &copied
+		}
+		l.Wall = 0
+		out[i] = l
+	}
+	return out
+}
+
+func requireSameFiles(t *testing.T, want, got string, names ...string) {
+	for _, name := range names {
+		a, err := os.ReadFile(filepath.Join(want, name))
+		require.NoError(t, err)
+		b, err := os.ReadFile(filepath.Join(got, name))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(a, b), "%s differs", name)
+	}
+}
+
+// tensors are the files that hold everything that a run has learnt.
+var tensors = []string{"model.safetensors", "last/model.safetensors", "last/optimizer.safetensors", "last/state.safetensors"}
+
+func TestResumeGoesOnBitForBit(t *testing.T) {
+	data := text(t, 1200) // an epoch is about eleven segments
+	for _, c := range []struct {
+		name string
+		more []string
+	}{
+		{"adamw", nil},
+		{"lamb, dropout", []string{"-optimizer", "lamb", "-dropout", "0.2", "-dropouth", "0.1", "-dropouti", "0.3"}},
+		{"accumulate, linear", []string{"-accumulate", "3", "-schedule", "linear", "-warmup", "5"}},
+		{"sgd, fixed length, log lines over several steps", []string{"-optimizer", "sgd", "-lr", "0.5", "-fixed-bptt", "-log-interval", "7"}},
+		{"no attention", []string{"-attention", "none"}},
+		{"float64, all attend", []string{"-dtype", "float64", "-attention", "all", "-heads", "2"}},
+		{"stopped where an evaluation is due", []string{"-eval-interval", "7"}},
+		{"by epochs", []string{"-epochs", "2"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			whole, parts := t.TempDir(), t.TempDir()
+			args := append([]string{"-steps", "29", "-eval-interval", "5"}, c.more...)
+			want, _ := train(t, tiny(data, whole, args...)...)
+
+			got, _ := stopAt(t, 7, tiny(data, parts, args...)...)
+			more, _ := stopAt(t, 14, "-resume", parts, "-threads", "2")
+			got = append(got, more...)
+			more, _ = train(t, "-resume", parts)
+			got = append(got, more...)
+			assert.Equal(t, timeless(want), timeless(got))
+			requireSameFiles(t, whole, parts, tensors...)
+			assert.Equal(t, timeless(want), timeless(readLog(t, filepath.Join(parts, "log.jsonl"))))
+		})
+	}
+}
+
+func readLog(t *testing.T, path string) []logLine {
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var lines []logLine
+	d := json.NewDecoder(bytes.NewReader(data))
+	for d.More() {
+		var l logLine
+		require.NoError(t, d.Decode(&l))
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// What a run saved after its last save, in the log and as the best model, is
+// done again.
+func TestResumeAfterPowerCut(t *testing.T) {
+	data := text(t, 1200)
+	whole, cut := t.TempDir(), t.TempDir()
+	args := []string{"-steps", "20", "-eval-interval", "100", "-save-interval", "6"}
+	want, _ := train(t, tiny(data, whole, args...)...)
+	held := t.TempDir()
+	err := run(t.Context(), tiny(data, cut, args...), &bytes.Buffer{}, func(_ *trainer, l logLine) {
+		if l.Step == 16 && l.Split == "" {
+			require.NoError(t, os.CopyFS(held, os.DirFS(cut)))
+		}
+	})
+	require.NoError(t, err)
+	require.Len(t, readLog(t, filepath.Join(held, "log.jsonl")), 16)
+	got, _ := train(t, "-resume", held)
+	assert.Equal(t, timeless(want[12:]), timeless(got))
+	assert.Equal(t, timeless(want), timeless(readLog(t, filepath.Join(held, "log.jsonl"))))
+	requireSameFiles(t, whole, held, tensors...)
+}
+
+// Time only ever stops a run.
+func TestSameStepsSameLosses(t *testing.T) {
+	data := text(t, 2000)
+	want, _ := train(t, tiny(data, t.TempDir(), "-steps", "25")...)
+	for _, more := range [][]string{
+		{"-minutes", "5"},
+		{"-threads", "2"},
+		{"-log", filepath.Join(t.TempDir(), "other.jsonl")},
+		{"-eval-interval", "3"},
+	} {
+		got, _ := train(t, tiny(data, t.TempDir(), append([]string{"-steps", "25"}, more...)...)...)
+		assert.Equal(t, onlyTraining(want), onlyTraining(got), "%v", more)
+	}
+	other, _ := train(t, tiny(data, t.TempDir(), "-steps", "25", "-seed", "3")...)
+	assert.NotEqual(t, onlyTraining(want)[24].Loss, onlyTraining(other)[24].Loss)
+}
+
+func onlyTraining(lines []logLine) []logLine {
+	var out []logLine
+	for _, l := range timeless(lines) {
+		if l.Split == "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// A run of limited time measures its speed, fixes its steps, and what it saves
+// as its configuration gives the same run.
+func TestTimedRunFixesItsSteps(t *testing.T) {
+	data, dir := text(t, 20000), t.TempDir()
+	want, out := train(t, tiny(data, dir, "-minutes", "0.03")...)
+	require.Contains(t, out, "measured")
+	var s struct{ Steps, Hold int }
+	config, err := os.ReadFile(filepath.Join(dir, "train.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(config, &s))
+	training := onlyTraining(want)
+	require.Equal(t, s.Steps, training[len(training)-1].Step)
+	require.Positive(t, s.Hold)
+	require.Greater(t, s.Steps, s.Hold)
+	assert.Equal(t, 0.002, training[s.Hold-1].LR)
+	assert.Less(t, training[s.Hold].LR, 0.002)
+	assert.InDelta(t, 0, training[s.Steps-1].LR, 1e-9)
+
+	got, _ := train(t, "-config", filepath.Join(dir, "train.json"), "-minutes", "0", "-out", t.TempDir())
+	assert.Equal(t, timeless(want), timeless(got))
+}
+
+// Where time stops a run of given steps, it is evaluated, and can go on.
+func TestTimeStopsARun(t *testing.T) {
+	data, whole, dir := text(t, 2000), t.TempDir(), t.TempDir()
+	lines, out := train(t, tiny(data, dir, "-steps", "1000000", "-minutes", "0.005")...)
+	assert.Contains(t, out, "stopped by -minutes")
+	assert.Contains(t, out, "-resume "+dir+" -minutes 0.01")
+	last := lines[len(lines)-1]
+	assert.Equal(t, "test", last.Split)
+	step := onlyTraining(lines)[len(onlyTraining(lines))-1].Step
+	end := fmt.Sprint(step + 5)
+	got, _ := train(t, "-resume", dir, "-minutes", "0", "-steps", end, "-schedule", "constant")
+	want, _ := train(t, tiny(data, whole, "-steps", end, "-schedule", "constant")...)
+	assert.NotEqual(t, onlyTraining(want)[step:], onlyTraining(got), "the rates before were others")
+	assert.Len(t, onlyTraining(got), 5)
+}
+
+func TestLog(t *testing.T) {
+	data, dir := text(t, 3000), t.TempDir()
+	path := filepath.Join(t.TempDir(), "log.jsonl")
+	train(t, tiny(data, dir, "-steps", "10", "-eval-interval", "4", "-log-interval", "3", "-log", path)...)
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var seen []string
+	for line := range strings.Lines(string(file)) {
+		var l map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &l))
+		assert.InDelta(t, l["loss"].(float64)/math.Ln2, l["bpc"], 1e-9)
+		assert.Positive(t, l["tokens"])
+		assert.Positive(t, l["wall_s"])
+		split, evaluation := l["split"].(string)
+		for _, name := range []string{"lr", "grad_norm", "tokens_per_s"} {
+			assert.Equal(t, !evaluation, l[name] != nil, "%s: %s", name, line)
+		}
+		seen = append(seen, fmt.Sprint(l["step"], split))
+	}
+	// The best of the three evaluations is the one tested.
+	require.Len(t, seen, 8)
+	assert.Equal(t, []string{"3 ", "4 valid", "6 ", "8 valid", "9 ", "10 ", "10 valid"}, spaced(seen[:7]))
+	assert.Contains(t, seen[7], "test")
+	assert.NoFileExists(t, filepath.Join(dir, "log.jsonl"))
+}
+
+func spaced(names []string) []string {
+	for i, name := range names {
+		step, split, _ := strings.Cut(strings.Replace(name, "valid", " valid", 1), " ")
+		names[i] = step + " " + strings.TrimSpace(split)
+	}
+	return names
+}
+
+// Every step gives back all that it took.
+func TestStepsKeepNoMemory(t *testing.T) {
+	data := text(t, 20000)
+	live := map[int]int64{}
+	err := run(t.Context(), tiny(data, t.TempDir(), "-steps", "300", "-eval-interval", "150", "-dropouth", "0.1"), &bytes.Buffer{},
+		func(tr *trainer, l logLine) {
+			if l.Split == "" {
+				live[l.Step] = tr.backend.(*cpu.Backend).LiveBytes()
+			}
+		})
+	require.NoError(t, err)
+	const full = 10 // the memory has all its rows
+	for step := full; step <= 300; step++ {
+		require.Equal(t, live[full], live[step], "step %d", step)
+	}
+}
+
+func TestLearns(t *testing.T) {
+	lines, out := train(t, tiny(text(t, 20000), t.TempDir(), "-steps", "150", "-lr", "0.01", "-sample", "40")...)
+	training := onlyTraining(lines)
+	assert.Less(t, training[149].Loss, training[0].Loss-1)
+	assert.Contains(t, out, "  | ")
+	assert.Contains(t, out, "go run ./sharnn/generate -checkpoint ")
+	test := lines[len(lines)-1]
+	assert.Equal(t, "test", test.Split)
+	assert.Less(t, test.Loss, 2.0)
+}
+
+func TestDivergence(t *testing.T) {
+	dir := t.TempDir()
+	args := tiny(text(t, 2000), dir, "-steps", "50", "-optimizer", "sgd", "-lr", "1e30", "-clip", "0")
+	err := run(t.Context(), args, &bytes.Buffer{}, nil)
+	require.Error(t, err)
+	assert.Regexp(t, `^step [2-9]: the loss is .* the largest gradient, .*, is of \S+\.\S+; the last good checkpoint is .*last, of step 0$`, err.Error())
+	require.NoError(t, verify(filepath.Join(dir, "last")))
+}
+
+func TestInterrupted(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a run")
+	lines, out := stopAt(t, 9, tiny(text(t, 2000), dir, "-steps", "50")...)
+	assert.Equal(t, 9, lines[len(lines)-1].Step)
+	assert.Contains(t, out, "stopped and saved at step 9")
+	assert.Contains(t, out, "go run ./sharnn/train -resume '"+dir+"'")
+	require.NoError(t, verify(filepath.Join(dir, "last")))
+}
+
+func TestDamagedSave(t *testing.T) {
+	data, whole := text(t, 2000), t.TempDir()
+	args := []string{"-steps", "20", "-save-interval", "4"}
+	want, _ := train(t, tiny(data, whole, args...)...)
+	for _, name := range []string{"model.safetensors", "position.json", "SHA256SUMS", "state.safetensors"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			stopAt(t, 14, tiny(data, dir, args...)...)
+			flip(t, filepath.Join(dir, "last", name))
+			var out bytes.Buffer
+			var got []logLine
+			err := run(t.Context(), []string{"-resume", dir}, &out, func(_ *trainer, l logLine) { got = append(got, l) })
+			require.NoError(t, err)
+			assert.Contains(t, out.String(), "is damaged")
+			assert.Equal(t, timeless(want[len(want)-len(got):]), timeless(got))
+			assert.Equal(t, 13, got[0].Step)
+			requireSameFiles(t, whole, dir, tensors...)
+		})
+	}
+	dir := t.TempDir()
+	stopAt(t, 14, tiny(data, dir, args...)...)
+	flip(t, filepath.Join(dir, "last", "model.safetensors"))
+	require.NoError(t, os.Remove(filepath.Join(dir, "prev", "position.json")))
+	err := run(t.Context(), []string{"-resume", dir}, &bytes.Buffer{}, nil)
+	assert.ErrorContains(t, err, "no run to go on with")
+}
+
+// flip changes a bit in the middle of a file.
+func flip(t *testing.T, path string) {
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	data[len(data)/2] ^= 1
+	require.NoError(t, os.WriteFile(path, data, 0o666))
+}
+
+func TestRefusesToResume(t *testing.T) {
+	data, dir := text(t, 2000), t.TempDir()
+	stopAt(t, 3, tiny(data, dir, "-steps", "10")...)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-resume", dir, "-emsize", "32"}, "-emsize is 32, but the run to go on with has 16"},
+		{[]string{"-resume", dir, "-attention", "all"}, "-attention is all, but the run to go on with has one"},
+		{[]string{"-resume", dir, "-optimizer", "lamb"}, "-optimizer is lamb"},
+		{[]string{"-resume", dir, "-split", "80/20"}, "-split is 80/20"},
+		{[]string{"-resume", dir, "-data", text(t, 2100)}, "another text"},
+		{[]string{"-resume", dir, "-out", t.TempDir()}, "leave -out out"},
+		{[]string{"-resume", dir, "-config", filepath.Join(dir, "train.json")}, "leave -config out"},
+		{[]string{"-resume", t.TempDir()}, "no run to go on with"},
+		{tiny(data, dir), "holds a run"},
+	} {
+		err := run(t.Context(), c.args, &bytes.Buffer{}, nil)
+		assert.ErrorContains(t, err, c.want, "%v", c.args)
+	}
+}
+
+// A moved text is the same text.
+func TestResumeWithMovedText(t *testing.T) {
+	data, dir := text(t, 2000), t.TempDir()
+	stopAt(t, 3, tiny(data, dir, "-steps", "5")...)
+	moved := filepath.Join(t.TempDir(), "moved.txt")
+	require.NoError(t, os.Rename(data, moved))
+	require.ErrorIs(t, run(t.Context(), []string{"-resume", dir}, &bytes.Buffer{}, nil), os.ErrNotExist)
+	got, _ := train(t, "-resume", dir, "-data", moved)
+	assert.Equal(t, 4, got[0].Step)
+}
+
+func TestBadInput(t *testing.T) {
+	good, empty := text(t, 2000), filepath.Join(t.TempDir(), "empty.txt")
+	require.NoError(t, os.WriteFile(empty, nil, 0o666))
+	config := filepath.Join(t.TempDir(), "c.json")
+	require.NoError(t, os.WriteFile(config, []byte(`{"emsize": "wide"}`), 0o666))
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-data", "absent.txt"}, "absent.txt"},
+		{[]string{"-data", empty}, "no text"},
+		{[]string{"-data", text(t, 40), "-batch_size", "64"}, "too short for a batch of 64"},
+		{[]string{"-data", text(t, 36), "-batch_size", "16"}, "too short for a batch of 16: it needs at least 3"},
+		{[]string{"-data", text(t, 60), "-split", "98/2"}, "validation part has 1 byte"},
+		{[]string{"-split", "90"}, "split"},
+		{[]string{"-data", good, "-split", "5/5/5"}, "neither 100 per cent"},
+		{[]string{"-emsize", "x"}, "emsize"},
+		{[]string{"-emsize", "0"}, "emsize is 0"},
+		{[]string{"-nhid", "8"}, "nhid 8 is below emsize 256"},
+		{[]string{"-heads", "3"}, "not a multiple of heads"},
+		{[]string{"-attention", "some"}, `unknown attention "some"`},
+		{[]string{"-mem", "-1"}, "mem is -1"},
+		{[]string{"-batch_size", "0"}, "-batch_size is out of range: want at least 1"},
+		{[]string{"-lr", "0"}, "-lr is out of range"},
+		{[]string{"-lr", "NaN"}, "finite"},
+		{[]string{"-dropout", "1"}, "-dropout is out of range"},
+		{[]string{"-optimizer", "adagrad"}, `unknown optimizer "adagrad"`},
+		{[]string{"-schedule", "step"}, `unknown schedule "step"`},
+		{[]string{"-schedule", "linear", "-min_lr", "0.001"}, "-min_lr is for"},
+		{[]string{"-cooldown", "3"}, "-cooldown is for"},
+		{[]string{"-minutes", "0"}, "a run needs an end"},
+		{[]string{"-dtype", "int32"}, "want float32 or float64"},
+		{[]string{"-sample-top_p", "0"}, "top_p"},
+		{[]string{"-layers", "3"}, "did you mean -nlayers?"},
+		{[]string{"-config", config}, `"emsize": found the string "wide"`},
+		{[]string{"-data", good, "-backend", "abacus"}, `unknown backend "abacus"`},
+		{[]string{"-data", good, "-out", good}, "not a directory"},
+		{[]string{"-data", good, "-out", t.TempDir(), "-log", t.TempDir()}, "opening the log"},
+	} {
+		err := run(t.Context(), c.args, &bytes.Buffer{}, nil)
+		if assert.Error(t, err, "%v", c.args) {
+			assert.Contains(t, err.Error(), c.want, "%v", c.args)
+			assert.NotContains(t, err.Error(), "\n", "%v", c.args)
+			assert.False(t, errors.Is(err, context.Canceled))
+		}
+	}
+}
+
+func TestFolder(t *testing.T) {
+	for data, want := range map[string]string{
+		"": "go", "enwik8.zip": "enwik8", "a/b/war and peace.txt.gz": "war-and-peace", ".": "text", "книга.txt": "text", ".hidden": "hidden",
+	} {
+		assert.Equal(t, want, (&settings{data: data}).folder(), data)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for word, want := range map[string]string{
+		"runs/go-1": "runs/go-1", "a b": "'a b'", "it's": `'it'\''s'`, "": "''", "$x": "'$x'",
+	} {
+		assert.Equal(t, want, quote(word))
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	assert.Equal(t, "a\n\tb  [2J é ?", printable([]byte("a\n\tb \x1b[2J é \xff")))
+	assert.Equal(t, "1,234,567", thousands(1234567))
+	assert.Equal(t, "12", thousands(12))
+}
