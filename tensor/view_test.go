@@ -260,7 +260,7 @@ func TestMistakesPanicWithTheirShapes(t *testing.T) {
 		f    func()
 	}{
 		{"Reshape [2 3 4]: 24 elements do not fill [5 5]", func() { x.Reshape(5, 5) }},
-		{"Reshape [2 3 4]: 24 elements do not fill [5 4]", func() { x.Reshape(5, -1) }},
+		{"Reshape [2 3 4]: 24 elements do not fill [5 -1]", func() { x.Reshape(5, -1) }},
 		{"Reshape [2 3 4]: 24 elements do not fill [-1 -1]", func() { x.Reshape(-1, -1) }},
 		{"Reshape [4 3 2]: strides [1 4 12] cannot become [12 2] without a copy", func() { x.Permute(2, 1, 0).Reshape(12, 2) }},
 		{"Permute [2 3 4]: [0 1 1] does not name each axis once", func() { x.Permute(0, 1, 1) }},
