@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"testing"
 
@@ -126,6 +127,13 @@ func TestLoadDamaged(t *testing.T) {
 		}
 		for _, c := range []byte{config[i] ^ 1, '9', '-', '"', 0xff} {
 			loadDamaged(t, b, dir, replaced(config, i, c), weights)
+		}
+	}
+	for _, name := range []string{"ntoken", "emsize", "nhid", "nlayers", "heads", "mem"} {
+		number := regexp.MustCompile(`("` + name + `": )\d+`)
+		for _, n := range []string{"65536", "1073741824", "9223372036854775807"} {
+			err := loadDamaged(t, b, dir, number.ReplaceAll(config, []byte("${1}"+n)), weights)
+			assert.Equal(t, name == "mem", err == nil, "%s of %s: %v", name, n, err)
 		}
 	}
 	for i := 0; i < len(weights); i += 1 + i/100 {

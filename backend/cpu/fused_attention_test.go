@@ -81,61 +81,74 @@ func newAttentionOperands(t testing.TB, c attentionCase) *attentionOperands {
 	return o
 }
 
-// naive holds all scores of a head and computes one number at a time.
+// naiveAttention is the attention computed one number at a time.
+type naiveAttention struct {
+	*attentionOperands
+	out, lse, dq, dk, dv []float64
+}
+
 func (o *attentionOperands) naive() []result {
-	S := o.keys()
-	n := o.B * o.heads * o.T
-	out, lse := make([]float64, n*o.D), make([]float64, n)
-	dq, dk, dv := make([]float64, len(o.q)), make([]float64, len(o.k)), make([]float64, len(o.k))
-	for r := range n {
-		bh, t := r/o.T, r%o.T
-		seen := S - o.T + t + 1
-		p := make([]float64, seen)
-		sum := 0.0
-		key := func(s int) []float64 { return o.k[(bh*S+s)*o.D:][:o.D] }
-		val := func(s, d int) (float64, float64) {
-			return o.v[(bh*S+s)*o.D+d], o.mv[(s*o.B*o.heads+bh)*o.D+d]
-		}
-		for s := range p {
-			for d, k := range key(s) {
-				p[s] += o.scale * o.q[r*o.D+d] * k
-			}
-			p[s] = math.Exp(p[s])
-			sum += p[s]
-		}
-		lse[r] = math.Log(sum)
-		dp, dot := make([]float64, seen), 0.0
-		for s := range p {
-			p[s] /= sum
-			for d := range o.D {
-				v, m := val(s, d)
-				w := p[s] * o.mw[r*S+s]
-				out[r*o.D+d] += w * v * m
-				dp[s] += o.dout[r*o.D+d] * v * m * o.mw[r*S+s]
-				dv[(bh*S+s)*o.D+d] += w * m * o.dout[r*o.D+d]
-			}
-			dot += p[s] * dp[s]
-		}
-		for s := range p {
-			for d := range o.D {
-				ds := o.scale * p[s] * (dp[s] - dot)
-				dq[r*o.D+d] += ds * key(s)[d]
-				dk[(bh*S+s)*o.D+d] += ds * o.q[r*o.D+d]
-			}
-		}
+	n := &naiveAttention{
+		attentionOperands: o, out: make([]float64, len(o.q)), lse: make([]float64, o.B*o.heads*o.T),
+		dq: make([]float64, len(o.q)), dk: make([]float64, len(o.k)), dv: make([]float64, len(o.k)),
 	}
-	all := []result{{"Out", out}, {"LSE", lse}}
+	for r := range n.lse {
+		n.query(r, n.weightsOf(r))
+	}
+	all := []result{{"Out", n.out}, {"LSE", n.lse}}
 	if !o.noQ {
-		all = append(all, result{"DQ", dq})
+		all = append(all, result{"DQ", n.dq})
 	}
 	at := 0
-	for i, n := range o.pieces {
+	for i, rows := range o.pieces {
 		if !o.isFrozen(i) {
-			all = append(all, result{fmt.Sprint("DK", i), o.rows(dk, at, n)}, result{fmt.Sprint("DV", i), o.rows(dv, at, n)})
+			all = append(all, result{fmt.Sprint("DK", i), o.rows(n.dk, at, rows)}, result{fmt.Sprint("DV", i), o.rows(n.dv, at, rows)})
 		}
-		at += n
+		at += rows
 	}
 	return all
+}
+
+// weightsOf is the softmax of query r's scores.
+func (n *naiveAttention) weightsOf(r int) []float64 {
+	S := n.keys()
+	p := make([]float64, S-n.T+r%n.T+1)
+	sum := 0.0
+	for s := range p {
+		for d := range n.D {
+			p[s] += n.scale * n.q[r*n.D+d] * n.k[(r/n.T*S+s)*n.D+d]
+		}
+		p[s] = math.Exp(p[s])
+		sum += p[s]
+	}
+	n.lse[r] = math.Log(sum)
+	for s := range p {
+		p[s] /= sum
+	}
+	return p
+}
+
+// query is query r's result and what it adds to the gradients.
+func (n *naiveAttention) query(r int, p []float64) {
+	S, bh := n.keys(), r/n.T
+	dp, dot := make([]float64, len(p)), 0.0
+	for s := range p {
+		for d := range n.D {
+			at, m := (bh*S+s)*n.D+d, n.mv[(s*n.B*n.heads+bh)*n.D+d]
+			w := p[s] * n.mw[r*S+s]
+			n.out[r*n.D+d] += w * n.v[at] * m
+			dp[s] += n.dout[r*n.D+d] * n.v[at] * m * n.mw[r*S+s]
+			n.dv[at] += w * m * n.dout[r*n.D+d]
+		}
+		dot += p[s] * dp[s]
+	}
+	for s := range p {
+		for d := range n.D {
+			ds := n.scale * p[s] * (dp[s] - dot)
+			n.dq[r*n.D+d] += ds * n.k[(bh*S+s)*n.D+d]
+			n.dk[(bh*S+s)*n.D+d] += ds * n.q[r*n.D+d]
+		}
+	}
 }
 
 // rows are rows at to at+n of each head.

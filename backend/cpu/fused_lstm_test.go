@@ -67,77 +67,36 @@ func fields(s string) []string {
 	return out
 }
 
-// naive is the LSTM and its gradient, one number at a time.
+// naiveLSTM is the state of the LSTM computed one number at a time.
+type naiveLSTM struct {
+	*lstmOperands
+	gates, cells, y                     []float64
+	dh, dc, dx, dwih, dwhh, dbias, each []float64 // each: dz of one row
+}
+
 func (o *lstmOperands) naive() []result {
 	T, B, I, H := o.T, o.B, o.I, o.H
-	gates, cells, y := make([]float64, T*B*4*H), make([]float64, T*B*H), make([]float64, T*B*H)
-	prev := func(states, first []float64, t, b, k int) float64 {
-		if t == 0 {
-			return first[b*H+k]
-		}
-		return states[((t-1)*B+b)*H+k]
+	n := &naiveLSTM{
+		lstmOperands: o, gates: make([]float64, T*B*4*H), cells: make([]float64, T*B*H), y: make([]float64, T*B*H),
+		dh: slices.Clone(o.dhn), dc: slices.Clone(o.dcn), dx: make([]float64, T*B*I), each: make([]float64, 4*H),
+		dwih: make([]float64, 4*H*I), dwhh: make([]float64, 4*H*H), dbias: make([]float64, 4*H),
 	}
 	for t := range T {
 		for b := range B {
-			row := gates[(t*B+b)*4*H:][:4*H]
-			for j := range row {
-				z := o.bih[j] + o.bhh[j]
-				for k := range I {
-					z += o.wih[j*I+k] * o.x[(t*B+b)*I+k]
-				}
-				for k := range H {
-					z += o.whh[j*H+k] * prev(y, o.h0, t, b, k)
-				}
-				row[j] = logistic1(z)
-				if j/H == 2 {
-					row[j] = math.Tanh(z)
-				}
-			}
-			for k := range H {
-				at := (t*B+b)*H + k
-				cells[at] = row[H+k]*prev(cells, o.c0, t, b, k) + row[k]*row[2*H+k]
-				y[at] = row[3*H+k] * math.Tanh(cells[at])
-			}
+			n.step(t, b)
+		}
+	}
+	for t := T - 1; t >= 0; t-- {
+		for b := range B {
+			n.stepBack(t, b)
 		}
 	}
 	hn, cn := o.h0, o.c0
 	if T > 0 {
-		hn, cn = y[(T-1)*B*H:], cells[(T-1)*B*H:]
+		hn, cn = n.y[(T-1)*B*H:], n.cells[(T-1)*B*H:]
 	}
-	out := []result{{"Y", y}, {"HN", hn}, {"CN", cn}, {"Gates", slices.Clone(gates)}, {"Cells", cells}}
-	dh, dc := slices.Clone(o.dhn), slices.Clone(o.dcn)
-	dx, dwih, dwhh := make([]float64, T*B*I), make([]float64, 4*H*I), make([]float64, 4*H*H)
-	db := make([]float64, 4*H)
-	for t := T - 1; t >= 0; t-- {
-		for b := range B {
-			a := gates[(t*B+b)*4*H:][:4*H]
-			dz := make([]float64, 4*H)
-			for k := range H {
-				i, f, g, q := a[k], a[H+k], a[2*H+k], a[3*H+k]
-				th := math.Tanh(cells[(t*B+b)*H+k])
-				d := dh[b*H+k] + o.dy[(t*B+b)*H+k]
-				e := dc[b*H+k] + d*q*(1-th*th)
-				dz[k], dz[H+k] = e*g*i*(1-i), e*prev(cells, o.c0, t, b, k)*f*(1-f)
-				dz[2*H+k], dz[3*H+k] = e*i*(1-g*g), d*th*q*(1-q)
-				dc[b*H+k] = e * f
-			}
-			for k := range H {
-				dh[b*H+k] = 0
-				for j, z := range dz {
-					dh[b*H+k] += z * o.whh[j*H+k]
-					dwhh[j*H+k] += z * prev(y, o.h0, t, b, k)
-				}
-			}
-			for j, z := range dz {
-				db[j] += z
-				for k := range I {
-					dx[(t*B+b)*I+k] += z * o.wih[j*I+k]
-					dwih[j*I+k] += z * o.x[(t*B+b)*I+k]
-				}
-			}
-		}
-	}
-	for _, r := range []result{{"DX", dx}, {"DH0", dh}, {"DC0", dc}, {"DWih", dwih}, {"DWhh", dwhh}, {"DBias", db}} {
+	out := []result{{"Y", n.y}, {"HN", hn}, {"CN", cn}, {"Gates", n.gates}, {"Cells", n.cells}}
+	for _, r := range []result{{"DX", n.dx}, {"DH0", n.dh}, {"DC0", n.dc}, {"DWih", n.dwih}, {"DWhh", n.dwhh}, {"DBias", n.dbias}} {
 		if o.wants(r.name) {
 			out = append(out, r)
 		}
@@ -145,7 +104,66 @@ func (o *lstmOperands) naive() []result {
 	return out
 }
 
-// call places the operands.
+// before is element k of sample b's state before step t.
+func (n *naiveLSTM) before(states, first []float64, t, b, k int) float64 {
+	if t == 0 {
+		return first[b*n.H+k]
+	}
+	return states[((t-1)*n.B+b)*n.H+k]
+}
+
+func (n *naiveLSTM) step(t, b int) {
+	I, H := n.I, n.H
+	row := n.gates[(t*n.B+b)*4*H:][:4*H]
+	for j := range row {
+		z := n.bih[j] + n.bhh[j]
+		for k := range I {
+			z += n.wih[j*I+k] * n.x[(t*n.B+b)*I+k]
+		}
+		for k := range H {
+			z += n.whh[j*H+k] * n.before(n.y, n.h0, t, b, k)
+		}
+		row[j] = logistic1(z)
+		if j/H == 2 {
+			row[j] = math.Tanh(z)
+		}
+	}
+	for k := range H {
+		at := (t*n.B+b)*H + k
+		n.cells[at] = row[H+k]*n.before(n.cells, n.c0, t, b, k) + row[k]*row[2*H+k]
+		n.y[at] = row[3*H+k] * math.Tanh(n.cells[at])
+	}
+}
+
+func (n *naiveLSTM) stepBack(t, b int) {
+	I, H, dz := n.I, n.H, n.each
+	a := n.gates[(t*n.B+b)*4*H:][:4*H]
+	for k := range H {
+		i, f, g, q := a[k], a[H+k], a[2*H+k], a[3*H+k]
+		at := (t*n.B+b)*H + k
+		th, d := math.Tanh(n.cells[at]), n.dh[b*H+k]+n.dy[at]
+		e := n.dc[b*H+k] + d*q*(1-th*th)
+		dz[k], dz[H+k] = e*g*i*(1-i), e*n.before(n.cells, n.c0, t, b, k)*f*(1-f)
+		dz[2*H+k], dz[3*H+k] = e*i*(1-g*g), d*th*q*(1-q)
+		n.dc[b*H+k] = e * f
+	}
+	for k := range H {
+		n.dh[b*H+k] = 0
+		for j, z := range dz {
+			n.dh[b*H+k] += z * n.whh[j*H+k]
+			n.dwhh[j*H+k] += z * n.before(n.y, n.h0, t, b, k)
+		}
+	}
+	for j, z := range dz {
+		n.dbias[j] += z
+		for k := range I {
+			n.dx[(t*n.B+b)*I+k] += z * n.wih[j*I+k]
+			n.dwih[j*I+k] += z * n.x[(t*n.B+b)*I+k]
+		}
+	}
+}
+
+// lstmCall places the operands.
 func lstmCall[T float](b *Backend, o *lstmOperands) *backend.LSTMCall {
 	S, B, I, H := o.T, o.B, o.I, o.H
 	return &backend.LSTMCall{

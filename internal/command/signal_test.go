@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -41,7 +42,9 @@ func TestSignals(t *testing.T) {
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		for _, mode := range []string{"obedient", "deaf"} {
 			t.Run(fmt.Sprint(mode, " ", sig), func(t *testing.T) {
-				child := exec.CommandContext(t.Context(), os.Args[0])
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				child := exec.CommandContext(ctx, os.Args[0])
 				child.Env = append(os.Environ(), childMode+"="+mode)
 				var errs bytes.Buffer
 				child.Stderr = &errs
@@ -61,7 +64,7 @@ func TestSignals(t *testing.T) {
 				require.ErrorAs(t, child.Wait(), &exit)
 				status := exit.Sys().(syscall.WaitStatus)
 				if mode == "deaf" {
-					assert.True(t, status.Signaled(), "it ended by itself: %v", exit)
+					assert.True(t, status.Signaled() && status.Signal() == sig, "it ended otherwise: %v", exit)
 					return
 				}
 				assert.Equal(t, 1, status.ExitStatus())

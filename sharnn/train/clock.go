@@ -56,29 +56,3 @@ func (t *trainer) settle() {
 		t.total = n
 	}
 }
-
-// plan sets the number of steps of a run that was given a time, once its speed
-// is known.
-func (t *trainer) plan() error {
-	perStep := t.pace.secondsAt(meanMemory(t.mem, t.stream.Rows))
-	// An evaluation costs about half of a step for each target.
-	perTarget := perStep / t.pace.tokensPerStep() / 2
-	b := budget{
-		left:       t.minutes*60 - t.wall(),
-		step:       perStep,
-		evaluation: perTarget * float64(len(t.valid)),
-		test:       perTarget * float64(len(t.test)),
-	}
-	more, every := b.plan(t.Step, t.evalInterval)
-	t.hold, t.steps, t.evalInterval = t.Step, min(t.Step+more, maxSteps), every
-	t.minutes *= overrun
-	t.total = t.steps
-	t.clock.step, t.clock.evaluation = b.step, b.evaluation
-	t.report.printf("measured %.3g steps/s: the run has %d steps and an evaluation every %d; the same again: -steps %d -hold %d -eval-interval %d",
-		1/perStep, t.steps, every, t.steps, t.hold, every)
-	t.showBar()
-	if err := t.saveSettings(t.out); err != nil {
-		return err
-	}
-	return t.save()
-}

@@ -17,7 +17,7 @@ import (
 // of files stands in for one, since it needs no rights.
 func TestFullDiskKeepsTheOldSave(t *testing.T) {
 	data, whole, dir := text(t, 2000), t.TempDir(), t.TempDir()
-	args := []string{"-steps", "12", "-eval-interval", "100", "-save-interval", "4"}
+	args := []string{"-steps", "12", "-eval-interval", "100", "-save-interval", "4", "-emsize", "64", "-nhid", "256"}
 	want, _ := train(t, tiny(data, whole, args...)...)
 
 	signal.Ignore(unix.SIGXFSZ)
@@ -27,7 +27,7 @@ func TestFullDiskKeepsTheOldSave(t *testing.T) {
 	err := run(t.Context(), tiny(data, dir, args...), &bytes.Buffer{}, func(_ *trainer, l logLine) {
 		if l.Step == 7 {
 			short := old
-			short.Cur = 1 << 13
+			short.Cur = 1 << 18
 			require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &short))
 		}
 	})

@@ -198,16 +198,18 @@ func TestTimedRunFixesItsSteps(t *testing.T) {
 	config, err := os.ReadFile(filepath.Join(dir, "train.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(config, &s))
-	training := onlyTraining(want)
-	require.Equal(t, s.Steps, training[len(training)-1].Step)
 	require.Positive(t, s.Hold)
 	require.Greater(t, s.Steps, s.Hold)
+	training := onlyTraining(want)
 	assert.Equal(t, 0.002, training[s.Hold-1].LR)
 	assert.Less(t, training[s.Hold].LR, 0.002)
-	assert.InDelta(t, 0, training[s.Steps-1].LR, 1e-9)
 
+	// On a machine that is busy by turns the first run may have been stopped.
 	got, _ := train(t, "-config", filepath.Join(dir, "train.json"), "-minutes", "0", "-out", t.TempDir())
-	assert.Equal(t, timeless(want), timeless(got))
+	again := onlyTraining(got)
+	assert.Equal(t, s.Steps, again[len(again)-1].Step)
+	assert.InDelta(t, 0, again[len(again)-1].LR, 1e-9)
+	assert.Equal(t, training, again[:len(training)])
 }
 
 // Where time stops a run of given steps, it is evaluated, and can go on.
@@ -371,7 +373,7 @@ func TestResumeWithMovedText(t *testing.T) {
 	require.NoError(t, os.Rename(data, moved))
 	require.ErrorIs(t, run(t.Context(), []string{"-resume", dir}, &bytes.Buffer{}, nil), os.ErrNotExist)
 	got, _ := train(t, "-resume", dir, "-data", moved)
-	assert.Equal(t, 4, got[0].Step)
+	assert.Equal(t, 4, onlyTraining(got)[0].Step)
 }
 
 func TestBadInput(t *testing.T) {
@@ -387,7 +389,7 @@ func TestBadInput(t *testing.T) {
 		{[]string{"-data", empty}, "no text"},
 		{[]string{"-data", text(t, 40), "-batch_size", "64"}, "too short for a batch of 64"},
 		{[]string{"-data", text(t, 36), "-batch_size", "16"}, "too short for a batch of 16: it needs at least 3"},
-		{[]string{"-data", text(t, 60), "-split", "98/2"}, "validation part has 1 byte"},
+		{[]string{"-data", text(t, 90), "-split", "99/1"}, "validation part has 1 byte"},
 		{[]string{"-split", "90"}, "split"},
 		{[]string{"-data", good, "-split", "5/5/5"}, "neither 100 per cent"},
 		{[]string{"-emsize", "x"}, "emsize"},
@@ -413,7 +415,8 @@ func TestBadInput(t *testing.T) {
 		{[]string{"-data", good, "-out", good}, "not a directory"},
 		{[]string{"-data", good, "-out", t.TempDir(), "-log", t.TempDir()}, "opening the log"},
 	} {
-		err := run(t.Context(), c.args, &bytes.Buffer{}, nil)
+		args := append([]string{"-out", filepath.Join(t.TempDir(), "out"), "-minutes", "0.001"}, c.args...)
+		err := run(t.Context(), args, &bytes.Buffer{}, nil)
 		if assert.Error(t, err, "%v", c.args) {
 			assert.Contains(t, err.Error(), c.want, "%v", c.args)
 			assert.NotContains(t, err.Error(), "\n", "%v", c.args)

@@ -55,50 +55,57 @@ func TestSegmentRows(t *testing.T) {
 	assert.Equal(t, 3, s.segmentRows(7, 96, 100), "what is left")
 }
 
+// forecastOf has steps of 0.1 seconds.
+func forecastOf(left, evaluation, test float64) forecast {
+	return forecast{left: left, start: 0.1, rowsPerStep: 50, epochRows: 1000, evaluation: evaluation, test: test}
+}
+
 func TestPlan(t *testing.T) {
+	filling := forecastOf(100, 0.5, 0)
+	filling.perRow, filling.memory = 0.0001, 500 // ten steps an epoch take 0.1 to 0.145, ten 0.15
 	for _, c := range []struct {
 		name            string
-		b               budget
+		f               forecast
 		done, interval  int
 		more, evaluated int
 	}{
-		{"evaluations are cheap", budget{left: 100, step: 0.1, evaluation: 0.5}, 20, 0, 920, 94},
-		{"evaluations are dear", budget{left: 100, step: 0.1, evaluation: 5}, 20, 0, 870, 445},
-		{"one evaluation is more than a tenth", budget{left: 100, step: 0.1, evaluation: 20}, 0, 0, 770, 770},
-		{"and a test", budget{left: 100, step: 0.1, evaluation: 20, test: 20}, 0, 0, 570, 570},
-		{"the interval is given", budget{left: 100, step: 0.1, evaluation: 5}, 20, 50, 485, 50},
-		{"no time is left", budget{left: -5, step: 0.1, evaluation: 5}, 20, 0, 1, 21},
+		{"evaluations are cheap", forecastOf(100, 0.5, 0), 20, 0, 920, 94},
+		{"evaluations are dear", forecastOf(100, 5, 0), 20, 0, 870, 445},
+		{"one evaluation is more than a tenth", forecastOf(100, 20, 0), 0, 0, 770, 770},
+		{"and a test", forecastOf(100, 20, 20), 0, 0, 570, 570},
+		{"the interval is given", forecastOf(100, 5, 0), 20, 50, 485, 50},
+		{"no time is left", forecastOf(-5, 5, 0), 20, 0, 1, 21},
+		{"the memory fills in each epoch", filling, 0, 0, 675, 68},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			more, every := c.b.plan(c.done, c.interval)
-			assert.Equal(t, c.more, more)
-			assert.Equal(t, c.evaluated, every)
+			more, every := c.f.plan(c.done, c.interval)
+			assert.InDelta(t, c.more, more, 1)
+			assert.InDelta(t, c.evaluated, every, 1)
 		})
 	}
 }
 
 // A run begins with an empty memory, so its first steps are its quickest.
 func TestPaceReachesAhead(t *testing.T) {
-	var p pace
+	var growing, level, falling pace
 	for i := range 30 {
 		seconds := 0.1 + 0.0001*float64(64*i)
 		if i < coldSteps {
 			seconds = 5
 		}
-		p.add(64*i, 1000, seconds)
-	}
-	assert.InDelta(t, 0.6, p.secondsAt(5000), 1e-6)
-	assert.InDelta(t, 1000, p.tokensPerStep(), 1e-9)
-
-	var level pace
-	for range 10 {
+		growing.add(64*i, 1000, seconds)
 		level.add(0, 1000, 0.2)
+		falling.add(64*i, 1000, 1/float64(i+1))
 	}
-	assert.InDelta(t, 0.2, level.secondsAt(2500), 1e-9)
-}
+	start, perRow := growing.line()
+	assert.InDelta(t, 0.1, start, 1e-9)
+	assert.InDelta(t, 0.0001, perRow, 1e-9)
+	assert.InDelta(t, 1000, growing.tokensPerStep(), 1e-9)
 
-func TestMeanMemory(t *testing.T) {
-	assert.InDelta(t, 0, meanMemory(0, 1000), 1e-9)
-	assert.InDelta(t, 95, meanMemory(100, 1000), 1e-9)
-	assert.InDelta(t, 500, meanMemory(5000, 1000), 1e-9)
+	start, perRow = level.line()
+	assert.InDelta(t, 0.2, start, 1e-9)
+	assert.Zero(t, perRow)
+
+	_, perRow = falling.line()
+	assert.Zero(t, perRow, "noise")
 }
