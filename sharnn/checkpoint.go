@@ -122,18 +122,25 @@ func Load(b backend.Backend, dir string, dtype tensor.DType) (*Model, *Descripti
 
 // plausible holds the sizes that everything follows from against the file.
 func plausible(c Config, f *safetensors.File) error {
-	sizes := map[string][]int{"encoder.weight": {c.Symbols, c.Width}}
-	for i := range c.Layers {
-		sizes[fmt.Sprintf("blocks.%d.ff.linear1.weight", i)] = []int{c.Hidden, c.Width}
-		sizes[fmt.Sprintf("blocks.%d.rnn.weight_hh_l0", i)] = []int{4 * c.Width, c.Width}
-	}
-	for name, shape := range sizes {
+	check := func(name string, rows int) error {
 		x, err := f.Lookup(name)
 		if err != nil {
 			return err
 		}
-		if !slices.Equal(x.Shape, shape) {
+		if shape := []int{rows, c.Width}; !slices.Equal(x.Shape, shape) {
 			return fmt.Errorf("%s is %v, the configuration says %v", name, x.Shape, shape)
+		}
+		return nil
+	}
+	if err := check("encoder.weight", c.Symbols); err != nil {
+		return err
+	}
+	for i := range c.Layers {
+		if err := check(fmt.Sprintf("blocks.%d.ff.linear1.weight", i), c.Hidden); err != nil {
+			return err
+		}
+		if err := check(fmt.Sprintf("blocks.%d.rnn.weight_hh_l0", i), 4*c.Width); err != nil {
+			return err
 		}
 	}
 	return nil

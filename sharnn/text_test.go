@@ -90,7 +90,7 @@ func (c *counting) Alloc(dtype tensor.DType, n int) (tensor.Buffer, error) {
 
 // descriptionHeap is what a description alone may take of the heap, in bytes: it
 // may speak of 65536 blocks, and the names of their weights are looked up.
-const descriptionHeap = 64 << 20
+const descriptionHeap = 1 << 20
 
 // loadDamaged loads a folder that may be damaged in any way. Whatever comes of
 // it, nothing panics, nothing stays allocated, and the allocations are what the

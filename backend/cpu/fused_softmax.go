@@ -52,8 +52,11 @@ func softmax[T float](b *Backend, dst, x *tensor.Tensor, log bool) {
 		y, x := ys[i*width:(i+1)*width], xs[i*width:(i+1)*width]
 		shift := v.max(x)
 		if log {
+			// x-shift is exact for the scores that matter; x minus their sum's
+			// logarithm, which holds shift, would lose digits to a large one.
 			sum := v.expSum(tmp, x, shift)
-			v.affine(y, x, 1, -logSum(shift, sum))
+			v.affine(y, x, 1, -shift)
+			v.affine(y, y, 1, -T(math.Log(float64(sum))))
 			return
 		}
 		sum := v.expSum(y, x, shift)

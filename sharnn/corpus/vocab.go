@@ -73,7 +73,7 @@ func (v *Vocab) check(text []byte) error {
 	for i, b := range text {
 		if v.ids[b] < 0 {
 			return fmt.Errorf("byte 0x%02x (%q) at offset %d is not among the %d symbols of the vocabulary",
-				b, rune(b), i, len(v.symbols))
+				b, string(text[i:i+1]), i, len(v.symbols))
 		}
 	}
 	return nil

@@ -42,7 +42,7 @@ func (s *settings) flags() *command.Flags {
 	g = f.Group("Text")
 	g.Add(&s.data, "data", "a `file`, a folder, a .gz or a .zip; not given: the text of the training; empty: the Go standard library's source")
 	g.Add(&s.split, "split", "how the text is cut into `parts`, as in train; not given: as in the training")
-	g.Add(&s.part, "part", "`valid or test`; none: test, or valid where the split has no test part")
+	g.Add(&s.part, "part", "which `part` of the text: valid or test; none: test, or valid where the split has no test part")
 	g = f.Group("Passes")
 	g.Add(&s.bptt, "bptt", fmt.Sprintf("`rows` of a segment; 0: as in the training, or %d where that is not known", referenceBPTT))
 	g.Add(&s.batch, "batch_size", fmt.Sprintf("`lanes` that are read side by side, each from no past. 1 is exactly the figure of one pass from beginning to end, and slow; 0: as many as leave %d bytes to each, but at most %d", laneBytes, mostLanes))

@@ -173,6 +173,8 @@ func TestEvaluateErrors(t *testing.T) {
 		{"empty text", known, "-data /dev/null", "neither a file nor a folder nor a pipe"},
 		{"unknown byte", known, "-data " + foreign,
 			foreign + `, test part: byte 0x78 ('x') at offset 3 is not among the 4 symbols of the vocabulary`},
+		{"trained on the Go source", `{"data": "", "split": "90/10", "bptt": 7}`, "", "Go standard library"},
+		{"the Go source by flag", known, "-data=", "Go standard library"},
 		{"empty part", known, "-data " + short, short + ": split 80/10/10: 3 bytes are too few, the validation part is empty"},
 		{"nothing to predict", known, "-split 1998/1/1", "evaluating: a text of 1 symbols has nothing to predict, it needs 2"},
 		{"other length", known, "-split 5/5/5", "the numbers add up to 15, which is neither 100 per cent nor the text's 2000 bytes"},

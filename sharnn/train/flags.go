@@ -81,7 +81,7 @@ func (s *settings) modelFlags(g *command.Group) {
 	g.Add(&s.emsize, "emsize", "width of the embeddings and the LSTMs; what a step costs grows with its square")
 	g.Add(&s.nhid, "nhid", "width of the Boom layer within a block, a multiple of emsize; the paper takes 4 times")
 	g.Add(&s.nlayers, "nlayers", "blocks; few and wide learn faster in minutes, the paper has 4")
-	g.Add(&s.attention, "attention", "which blocks attend: `one` (the second-last, as the paper's best), all, or none (a plain stacked LSTM)")
+	g.Add(&s.attention, "attention", "which `blocks` attend: one (the second-last, as the paper's best), all, or none (a plain stacked LSTM)")
 	g.Add(&s.heads, "heads", "attention heads; the point of this model is that one is enough")
 	g.Add(&s.mem, "mem", "positions that the attention sees, its own segment included; the paper's 5000. 0: no memory")
 }
@@ -91,7 +91,7 @@ func (s *settings) trainingFlags(g *command.Group) {
 	g.Add(&s.bptt, "bptt", "rows of a segment, through which gradients flow back; the state carries on beyond them")
 	g.Add(&s.fixedBPTT, "fixed-bptt", "makes all segments bptt rows long; else their length varies a little below it, at random, as the reference's does, so that epochs differ")
 	g.Add(&s.accumulate, "accumulate", "segments whose gradients are summed for a step")
-	g.Add(&s.optimizer, "optimizer", "sgd, adam, adamw or lamb; `adamw` learns fastest at this size, lamb stands large batches")
+	g.Add(&s.optimizer, "optimizer", "the `name` of the rule: sgd, adam, adamw or lamb; adamw learns fastest at this size, lamb stands large batches")
 	g.Add(&s.beta1, "beta1", "how much of the gradients' mean a step keeps (not sgd)")
 	g.Add(&s.beta2, "beta2", "how much of the squares' mean a step keeps (not sgd)")
 	g.Add(&s.wdecay, "wdecay", "weight decay; small, since a run of minutes hardly overfits")
@@ -105,7 +105,7 @@ func (s *settings) trainingFlags(g *command.Group) {
 
 func (s *settings) rateFlags(g *command.Group) {
 	g.Add(&s.lr, "lr", "the highest learning rate")
-	g.Add(&s.schedule, "schedule", "`cosine` falls to min_lr at the last step, which is best when the end is known; linear falls to 0; constant stays, but for -cooldown")
+	g.Add(&s.schedule, "schedule", "the `name` of the rate's course: cosine falls to min_lr at the last step, which is best when the end is known; linear falls to 0; constant stays, but for -cooldown")
 	g.Add(&s.minLR, "min_lr", "where cosine ends")
 	g.Add(&s.warmup, "warmup", "`steps` in which the rate rises from 0; none are needed")
 	g.Add(&s.cooldown, "cooldown", "with -schedule constant, the `step` from which the rate falls, to reach 0 at twice that step, as in the reference; 0: never")
@@ -130,7 +130,7 @@ func (s *settings) reportFlags(g *command.Group) {
 	g.Add(&s.sample, "sample", "`bytes` of text that the model writes after each evaluation; 0: none")
 	g.Add(&s.sampleTemperature, "sample-temperature", "of that text: below 1 is more cautious, 0 always takes the likeliest byte")
 	g.Add(&s.sampleTopP, "sample-top_p", "of that text: only the likeliest bytes that add up to this probability; 1: all")
-	g.Add(&s.dtype, "dtype", "float32, or float64 at about half the speed")
+	g.Add(&s.dtype, "dtype", "the `type` of all numbers: float32, or float64 at about half the speed")
 }
 
 // modelConfig is the model for a vocabulary of n symbols.

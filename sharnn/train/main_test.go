@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -77,4 +78,34 @@ func TestProgram(t *testing.T) {
 		code, _, stderr := status(t, binary, "-resume", dir, "-steps", "1")
 		assert.Equal(t, 0, code, stderr)
 	}
+}
+
+// A run that is killed, be it while it saves, goes on as if it had not been.
+func TestKilled(t *testing.T) {
+	binary, data, whole, dir := build(t), text(t, 2000), t.TempDir(), t.TempDir()
+	args := []string{"-steps", "80", "-eval-interval", "30", "-save-interval", "1"}
+	want, _ := train(t, tiny(data, whole, args...)...)
+
+	next := tiny(data, dir, args...)
+	for i := range 6 {
+		cmd := exec.Command(binary, next...)
+		pipe, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		for lines, n := bufio.NewScanner(pipe), 0; lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "step ") {
+				n++
+			}
+			if n == 5 {
+				time.Sleep(time.Duration(700*i) * time.Microsecond)
+				require.NoError(t, cmd.Process.Kill())
+				break
+			}
+		}
+		require.Error(t, cmd.Wait())
+		next = []string{"-resume", dir}
+	}
+	train(t, next...)
+	assert.Equal(t, timeless(want), timeless(readLog(t, filepath.Join(dir, "log.jsonl"))))
+	requireSameFiles(t, whole, dir, tensors...)
 }

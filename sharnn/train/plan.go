@@ -87,15 +87,16 @@ const (
 
 // plan is how many more steps fit, and the steps between evaluations: interval
 // where it is given, else a tenth of the whole run or less often, so that
-// evaluations take a tenth of the time at most. done steps lie behind. At least
-// one more step is planned.
+// evaluations take a tenth of the time at most. Where even one evaluation and
+// the test take more than half of it, training has the other half, and the run
+// ends late. done steps lie behind. At least one more step is planned.
 func (f forecast) plan(done, interval int) (more, every int) {
 	left := f.left*planned - f.test
 	if interval > 0 {
 		return f.stepsWithin(left, f.evaluation/float64(interval)), interval
 	}
 	count := min(max(math.Floor(f.left/10/f.evaluation), 1), 10)
-	more = f.stepsWithin(left-count*f.evaluation, 0)
+	more = f.stepsWithin(max(left-count*f.evaluation, f.left/2), 0)
 	return more, evaluationsEvery(done+more, int(count))
 }
 

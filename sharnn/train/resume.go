@@ -63,7 +63,7 @@ func (t *trainer) begin() error {
 	if t.out == "" {
 		t.out = filepath.Join("runs", t.folder()+"-"+time.Now().Format("20060102-150405"))
 	}
-	for _, name := range []string{settingsFile, sharnn.WeightsFile, "last", "prev"} {
+	for _, name := range []string{sharnn.WeightsFile, "last", "prev"} {
 		_, err := os.Lstat(filepath.Join(t.out, name))
 		if err == nil {
 			return command.Usagef("%s holds a run: go on with it by -resume %s, or take another -out", t.out, quote(t.out))

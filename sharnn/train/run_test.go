@@ -98,25 +98,27 @@ var tensors = []string{"model.safetensors", "last/model.safetensors", "last/opti
 func TestResumeGoesOnBitForBit(t *testing.T) {
 	data := text(t, 1200) // an epoch is about eleven segments
 	for _, c := range []struct {
-		name string
-		more []string
+		name  string
+		stops [2]int
+		more  []string
 	}{
-		{"adamw", nil},
-		{"lamb, dropout", []string{"-optimizer", "lamb", "-dropout", "0.2", "-dropouth", "0.1", "-dropouti", "0.3"}},
-		{"accumulate, linear", []string{"-accumulate", "3", "-schedule", "linear", "-warmup", "5"}},
-		{"sgd, fixed length, log lines over several steps", []string{"-optimizer", "sgd", "-lr", "0.5", "-fixed-bptt", "-log-interval", "7"}},
-		{"no attention", []string{"-attention", "none"}},
-		{"float64, all attend", []string{"-dtype", "float64", "-attention", "all", "-heads", "2"}},
-		{"stopped where an evaluation is due", []string{"-eval-interval", "7"}},
-		{"by epochs", []string{"-epochs", "2"}},
+		{"adamw", [2]int{7, 14}, nil},
+		{"lamb, dropout", [2]int{7, 14}, []string{"-optimizer", "lamb", "-dropout", "0.2", "-dropouth", "0.1", "-dropouti", "0.3"}},
+		{"accumulate, linear", [2]int{7, 14}, []string{"-accumulate", "3", "-schedule", "linear", "-warmup", "5"}},
+		{"sgd, fixed length", [2]int{7, 14}, []string{"-optimizer", "sgd", "-lr", "0.5", "-fixed-bptt"}},
+		{"between two log lines", [2]int{5, 20}, []string{"-log-interval", "7"}},
+		{"no attention", [2]int{7, 14}, []string{"-attention", "none"}},
+		{"float64, all attend", [2]int{7, 14}, []string{"-dtype", "float64", "-attention", "all", "-heads", "2"}},
+		{"where an evaluation is due", [2]int{7, 14}, []string{"-eval-interval", "7"}},
+		{"by epochs", [2]int{7, 14}, []string{"-epochs", "2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			whole, parts := t.TempDir(), t.TempDir()
 			args := append([]string{"-steps", "29", "-eval-interval", "5"}, c.more...)
 			want, _ := train(t, tiny(data, whole, args...)...)
 
-			got, _ := stopAt(t, 7, tiny(data, parts, args...)...)
-			more, _ := stopAt(t, 14, "-resume", parts, "-threads", "2")
+			got, _ := stopAt(t, c.stops[0], tiny(data, parts, args...)...)
+			more, _ := stopAt(t, c.stops[1], "-resume", parts, "-threads", "2")
 			got = append(got, more...)
 			more, _ = train(t, "-resume", parts)
 			got = append(got, more...)
@@ -324,6 +326,7 @@ func TestDamagedSave(t *testing.T) {
 			assert.Contains(t, out.String(), "is damaged")
 			assert.Equal(t, timeless(want[len(want)-len(got):]), timeless(got))
 			assert.Equal(t, 13, got[0].Step)
+			assert.DirExists(t, filepath.Join(dir, "last.damaged"), "out of the way of the first save, which makes prev of last")
 			requireSameFiles(t, whole, dir, tensors...)
 		})
 	}

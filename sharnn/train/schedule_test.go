@@ -73,6 +73,7 @@ func TestPlan(t *testing.T) {
 		{"evaluations are dear", forecastOf(100, 5, 0), 20, 0, 870, 445},
 		{"one evaluation is more than a tenth", forecastOf(100, 20, 0), 0, 0, 770, 770},
 		{"and a test", forecastOf(100, 20, 20), 0, 0, 570, 570},
+		{"evaluating is half of the work", forecastOf(100, 200, 200), 0, 0, 500, 500},
 		{"the interval is given", forecastOf(100, 5, 0), 20, 50, 485, 50},
 		{"no time is left", forecastOf(-5, 5, 0), 20, 0, 1, 21},
 		{"the memory fills in each epoch", filling, 0, 0, 675, 68},

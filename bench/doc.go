@@ -1,0 +1,7 @@
+// Package bench holds benchmarks of whole jobs: a step of training, a decoded
+// symbol. They use the library as its users do, through exported names alone.
+//
+// The program in bench/table runs them, and those of single kernels, and prints
+// a table; bench/compare does the same in turn with OpenBLAS and PyTorch, which
+// bench/reference.py drives. RESULTS.md says what was measured.
+package bench
