@@ -7,13 +7,14 @@ type Backend interface {
 	Name() string
 
 	// Alloc returns a buffer of n elements with undefined values from the
-	// backend's own pool.
+	// backend's own pool. n is a multiple of the dtype's Block.
 	Alloc(dtype tensor.DType, n int) (tensor.Buffer, error)
 	// Free gives a buffer back to the pool. It must not be used afterwards.
 	Free(tensor.Buffer)
 
-	// Write copies elements (row-major, in the host's byte order) into dst. A
-	// wrong number of bytes, here and in Read, is the caller's mistake.
+	// Write copies elements (row-major, in the host's byte order; of Int8 whole
+	// blocks) into dst. A wrong number of bytes, here and in Read, is the
+	// caller's mistake.
 	Write(dst *tensor.Tensor, src []byte) error
 	// Read copies the elements of src, row-major, into dst.
 	Read(dst []byte, src *tensor.Tensor) error
@@ -23,7 +24,12 @@ type Backend interface {
 
 	// Copy writes src to dst, which has its shape and may have another dtype.
 	// Floats become int32 by truncation; NaN and what int32 cannot hold become
-	// anything.
+	// anything. To bfloat16 they are rounded to nearest even.
+	//
+	// Int8 is copied to and from Int8 and float32 alone. A block's scale becomes
+	// the largest magnitude among its elements divided by 127, in float32, and q
+	// the integer nearest to the element divided by it, ties to even; where the
+	// scale is 0, q is 0. A block with NaN or an infinity becomes all NaN.
 	Copy(dst, src *tensor.Tensor)
 	// Fill writes one value to every element of dst.
 	Fill(dst *tensor.Tensor, value float64)
@@ -42,10 +48,15 @@ type Backend interface {
 	// b (..., K, N). Leading axes of a and b broadcast to dst's. A transposed
 	// factor is a view with swapped strides. NaN and Inf are carried: 0 x NaN
 	// is NaN.
+	//
+	// b may also be a matrix (K, N) of bfloat16 or Int8, its rows dense, or the
+	// transpose of such a matrix, with a and dst of float32: it is used as it
+	// lies, both ways round, and never converted as a whole.
 	MatMul(dst, a, b *tensor.Tensor, accumulate bool)
 
 	// Gather is dst[i...] = table[index[i...]]: table (V, ...), index int32
-	// (I...), dst (I..., ...). Indices lie in [0, V).
+	// (I...), dst (I..., ...). Indices lie in [0, V). A table of bfloat16 or
+	// Int8 with two axes may be read into a float32 dst.
 	Gather(dst, table, index *tensor.Tensor)
 	// ScatterAdd is dst[index[i...]] += src[i...], the transpose of Gather,
 	// summed in the order of i, so that it gives the same bits each time.

@@ -63,7 +63,8 @@ type LSTMGrads struct {
 	DWih, DWhh, DBias *tensor.Tensor
 }
 
-// LSTMer runs a whole sequence.
+// LSTMer runs a whole sequence. Where the rest is float32, Wih and Whh may be
+// bfloat16 or Int8; no gradient of theirs is then asked for.
 type LSTMer interface {
 	LSTM(c *LSTMCall)
 	LSTMGrad(c *LSTMCall, g *LSTMGrads)
@@ -101,7 +102,8 @@ type Attender interface {
 // columns j*H to (j+1)*H of drop(GELU(u)); columns past the last whole chunk
 // are dropped.
 type Boomer interface {
-	// Boom: y, x (N, H), u (N, F), w (F, H), b (F).
+	// Boom: y, x (N, H), u (N, F), w (F, H), b (F). Where the rest is float32, w
+	// may be bfloat16 or Int8.
 	Boom(y, u, x, w, b *tensor.Tensor, d Dropout)
 	// BoomGrad: du (N, F) from u and dy (N, H); du may be u.
 	BoomGrad(du, u, dy *tensor.Tensor, d Dropout)

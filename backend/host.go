@@ -5,7 +5,7 @@ import "github.com/tiller-ml/tiller/tensor"
 // New allocates a contiguous tensor with undefined elements. A backend that
 // has no memory left panics with a [*tensor.Error] that wraps its error.
 func New(b Backend, dtype tensor.DType, shape ...int) *tensor.Tensor {
-	buf, err := b.Alloc(dtype, tensor.Size(shape))
+	buf, err := b.Alloc(dtype, dtype.Room(shape))
 	if err != nil {
 		panic(&tensor.Error{Op: "allocating " + dtype.String(), Shapes: [][]int{shape}, Err: err})
 	}

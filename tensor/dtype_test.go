@@ -19,6 +19,7 @@ func TestDTypes(t *testing.T) {
 	}{
 		{tensor.Float32, "float32", 4, true}, {tensor.Float64, "float64", 8, true},
 		{tensor.Int32, "int32", 4, false}, {tensor.BFloat16, "bfloat16", 2, true},
+		{tensor.Int8, "int8", 36, false},
 	} {
 		assert.Equal(t, c.name, c.d.String())
 		assert.Equal(t, c.size, c.d.Size())

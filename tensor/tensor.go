@@ -14,6 +14,9 @@ type Buffer interface {
 // Tensor is a strided look into a buffer: element (i0, i1, ...) lies at
 // Offset + i0*Strides[0] + i1*Strides[1] + ..., counted in elements. A stride
 // of 0 repeats an element along its axis.
+//
+// Views of Int8 keep blocks whole: the axis along which blocks lie is never cut
+// by Slice, and Reshape leaves its length alone or a multiple of [BlockLen].
 type Tensor struct {
 	Buf     Buffer
 	DType   DType
@@ -24,11 +27,10 @@ type Tensor struct {
 
 // New is a contiguous tensor over the start of buf.
 func New(buf Buffer, dtype DType, shape ...int) *Tensor {
-	n := Size(shape)
-	if buf.Len() < n {
+	if buf.Len() < dtype.Room(shape) {
 		panic(&Error{Op: "tensor.New", Shapes: [][]int{shape}, Msg: fmt.Sprintf("a buffer of %d elements is too small", buf.Len())})
 	}
-	return &Tensor{Buf: buf, DType: dtype, Shape: slices.Clone(shape), Strides: RowMajor(shape)}
+	return &Tensor{Buf: buf, DType: dtype, Shape: slices.Clone(shape), Strides: rowMajor(dtype, shape)}
 }
 
 // Size is the number of elements of a shape.
@@ -44,14 +46,25 @@ func Size(shape []int) int {
 }
 
 // RowMajor are the strides of a contiguous tensor: the last axis is dense.
-func RowMajor(shape []int) []int {
+func RowMajor(shape []int) []int { return rowMajor(Float32, shape) }
+
+// rowMajor are the strides of a contiguous tensor whose rows are whole blocks.
+func rowMajor(d DType, shape []int) []int {
 	s := make([]int, len(shape))
 	n := 1
 	for i := len(shape) - 1; i >= 0; i-- {
 		s[i] = n
-		n *= shape[i]
+		n = rowEnd(d, shape, i, n)
 	}
 	return s
+}
+
+// rowEnd is the stride of the axis before axis i, whose own is n.
+func rowEnd(d DType, shape []int, i, n int) int {
+	if i == len(shape)-1 {
+		return d.whole(shape[i])
+	}
+	return n * shape[i]
 }
 
 // Len is the number of elements that t shows.
@@ -82,7 +95,7 @@ func (t *Tensor) Contiguous() bool {
 		if t.Shape[i] != 1 && t.Strides[i] != n {
 			return false
 		}
-		n *= t.Shape[i]
+		n = rowEnd(t.DType, t.Shape, i, n)
 	}
 	return true
 }
@@ -95,8 +108,8 @@ func (t *Tensor) view(shape, strides []int, offset int) *Tensor {
 // then what the others leave. It panics where that would need a copy.
 func (t *Tensor) Reshape(shape ...int) *Tensor {
 	shape = fill(t, shape)
-	if t.Contiguous() {
-		return t.view(shape, RowMajor(shape), t.Offset)
+	if t.keepsBlocks(shape) && t.Contiguous() {
+		return t.view(shape, rowMajor(t.DType, shape), t.Offset)
 	}
 	strides, ok := regroup(t, shape)
 	if !ok {
@@ -108,11 +121,27 @@ func (t *Tensor) Reshape(shape ...int) *Tensor {
 // CanReshape tells whether Reshape to shape needs no copy.
 func (t *Tensor) CanReshape(shape ...int) bool {
 	shape = fill(t, shape)
-	if t.Contiguous() {
+	if t.keepsBlocks(shape) && t.Contiguous() {
 		return true
 	}
 	_, ok := regroup(t, shape)
 	return ok
+}
+
+// keepsBlocks tells whether the rows of shape begin with a block where t's do.
+func (t *Tensor) keepsBlocks(shape []int) bool {
+	b := t.DType.Block()
+	if b == 1 || t.Len() == 0 {
+		return true
+	}
+	from, to := 1, 1
+	if n := len(t.Shape); n > 0 {
+		from = t.Shape[n-1]
+	}
+	if n := len(shape); n > 0 {
+		to = shape[n-1]
+	}
+	return from == to || from%b == 0 && to%b == 0
 }
 
 func fill(t *Tensor, asked []int) []int {
@@ -139,7 +168,10 @@ func fill(t *Tensor, asked []int) []int {
 // with equal products.
 func regroup(t *Tensor, shape []int) ([]int, bool) {
 	if t.Len() == 0 {
-		return RowMajor(shape), true
+		return rowMajor(t.DType, shape), true
+	}
+	if t.DType.Block() > 1 {
+		return nil, false
 	}
 	var old, oldStrides []int
 	for i, d := range t.Shape {
@@ -209,6 +241,9 @@ func (t *Tensor) Slice(axis, lo, hi int) *Tensor {
 	axis = t.Axis("Slice", axis)
 	if lo < 0 || hi < lo || hi > t.Shape[axis] {
 		Panicf("Slice", []*Tensor{t}, "no rows %d:%d of axis %d", lo, hi, axis)
+	}
+	if t.DType.Block() > 1 && t.Strides[axis] == 1 && hi-lo < t.Shape[axis] {
+		Panicf("Slice", []*Tensor{t}, "%v cannot be cut along its blocks", t.DType)
 	}
 	shape := slices.Clone(t.Shape)
 	shape[axis] = hi - lo

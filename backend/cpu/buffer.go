@@ -124,7 +124,7 @@ func (b *Backend) Alloc(dtype tensor.DType, n int) (tensor.Buffer, error) {
 	if b.closed.Load() {
 		return nil, errors.New("cpu backend is closed")
 	}
-	hi, bytes := bits.Mul(uint(n), uint(dtype.Size()))
+	hi, bytes := bits.Mul(uint(n/dtype.Block()), uint(dtype.Size()))
 	if hi != 0 || bytes > 1<<46 {
 		return nil, fmt.Errorf("%d elements of %v do not fit in memory", n, dtype)
 	}

@@ -71,8 +71,8 @@ func (b *Backend) Read(dst []byte, src *tensor.Tensor) error {
 
 // host is a contiguous tensor like t over the caller's bytes.
 func host(op string, t *tensor.Tensor, mem []byte) *tensor.Tensor {
-	n := t.Len()
-	if len(mem) != n*t.DType.Size() {
+	n := t.DType.Room(t.Shape)
+	if len(mem) != t.DType.Bytes(n) {
 		tensor.Panicf(op, []*tensor.Tensor{t}, "%d bytes for %d elements of %v", len(mem), n, t.DType)
 	}
 	return tensor.New(&buffer{mem: mem, n: n}, t.DType, t.Shape...)

@@ -85,5 +85,5 @@ func ExampleVocab() {
 	fmt.Println(err)
 	// Output:
 	// [10,97,98,110] [3 1 2] <nil>
-	// byte 0x73 ("s") at offset 3 is not among the 4 symbols of the vocabulary
+	// byte 0x73 ('s') at offset 3 is not among the 4 symbols of the vocabulary
 }

@@ -3,6 +3,7 @@ package corpus
 import (
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 )
 
 // Vocab numbers the bytes that occur in a text densely: ids 0 to Len()-1 in the
@@ -72,8 +73,7 @@ func (v *Vocab) Decode(ids []int32) []byte {
 func (v *Vocab) check(text []byte) error {
 	for i, b := range text {
 		if v.ids[b] < 0 {
-			return fmt.Errorf("byte 0x%02x (%q) at offset %d is not among the %d symbols of the vocabulary",
-				b, string(text[i:i+1]), i, len(v.symbols))
+			return fmt.Errorf("byte %s at offset %d is not among the %d symbols of the vocabulary", name(b), i, len(v.symbols))
 		}
 	}
 	return nil
@@ -109,4 +109,12 @@ func (v *Vocab) UnmarshalJSON(data []byte) error {
 	}
 	*v = *makeVocab(symbols)
 	return nil
+}
+
+// name shows a byte, with its letter where it is one by itself.
+func name(b byte) string {
+	if b < utf8.RuneSelf {
+		return fmt.Sprintf("0x%02x (%q)", b, rune(b))
+	}
+	return fmt.Sprintf("0x%02x", b)
 }

@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+"""Runs one of Tiller's benchmarks with OpenBLAS or PyTorch instead.
+
+    reference.py probe               says which of the two are here
+    reference.py LIBRARY BENCHMARK   LIBRARY is openblas or torch; BENCHMARK is
+                                     a Go benchmark's name with its last part,
+                                     threads=N or workers=N
+
+It prints a line as Go benchmarks do. The number of threads is set before a
+library is loaded, so each setting takes a process of its own.
+"""
+import argparse
+import ctypes
+import ctypes.util
+import math
+import os
+import random
+import resource
+import sys
+import time
+
+INSTALL = {
+    "openblas": "apt install libopenblas0, or the like, or name the library in OPENBLAS",
+    "torch": "python3 -m venv torchenv && torchenv/bin/pip install torch==1.13.1 'numpy<2' "
+             "(newer Pythons: torch --index-url https://download.pytorch.org/whl/cpu), "
+             "then PYTHON=torchenv/bin/python bench/compare",
+}
+SYMBOLS, SEGMENT, LAYERS = 205, 128, 4
+
+
+def set_threads(n):
+    for name in "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS":
+        os.environ[name] = str(n)
+
+
+def timed(step, seconds, per_step, warm=2):
+    """Prints the mean time of step and, per second, each of per_step."""
+    for _ in range(warm):
+        step()
+    n, start = 0, time.perf_counter()
+    while True:
+        step()
+        n += 1
+        elapsed = time.perf_counter() - start
+        if elapsed >= seconds:
+            break
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    line = [f"Benchmark{args.benchmark.removeprefix('Benchmark')} {n} {elapsed / n * 1e9:.0f} ns/op"]
+    line += [f"{amount * n / elapsed:.6g} {unit}" for unit, amount in per_step.items()]
+    print(" ".join(line), f"{peak / 1e6:.6g} peak-MB")
+
+
+# OpenBLAS, by way of its C interface.
+
+def load_openblas():
+    names = [os.environ.get("OPENBLAS"), ctypes.util.find_library("openblas"), "libopenblas.so.0", "libopenblas.dylib"]
+    for name in filter(None, names):
+        try:
+            lib = ctypes.CDLL(name)
+            lib.openblas_get_config.restype = ctypes.c_char_p
+            return lib
+        except (OSError, AttributeError):
+            continue
+    return None
+
+
+def drawn(n):
+    """n random float32, 64-byte aligned."""
+    memory = ctypes.create_string_buffer(4 * n + 64)
+    floats = (ctypes.c_float * n).from_buffer(memory, -ctypes.addressof(memory) % 64)
+    some = (ctypes.c_float * 4099)(*(random.gauss(0, 1) for _ in range(4099)))
+    for at in range(0, n, len(some)):
+        ctypes.memmove(ctypes.addressof(floats) + 4 * at, some, 4 * min(len(some), n - at))
+    return floats
+
+
+def sgemm(lib, m, k, n, transposed, seconds):
+    """C (m, n) = A (m, k) B, with B stored (n, k) where transposed."""
+    a, b, c = drawn(m * k), drawn(k * n), drawn(m * n)
+    row_major, no, yes, one, zero = 101, 111, 112, ctypes.c_float(1), ctypes.c_float(0)
+
+    def step():
+        lib.cblas_sgemm(row_major, no, yes if transposed else no, m, n, k, one, a, k,
+                        b, k if transposed else n, zero, c, n)
+    timed(step, seconds, {"GFLOP/s": 2e-9 * m * k * n})
+
+
+def openblas(name, fields, seconds):
+    lib = load_openblas()
+    if lib is None:
+        sys.exit("no OpenBLAS: " + INSTALL["openblas"])
+    shape = [int(d) for d in fields["shape"].split("x")]
+    sgemm(lib, *shape, name == "Resident", seconds)
+
+
+# PyTorch. The modules are made by a function, as torch is loaded late.
+
+def modules(torch):
+    from torch import nn
+    from torch.nn import functional as F
+
+    class Attention(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.qs, self.ks, self.vs = (nn.Parameter(torch.zeros(width)) for _ in range(3))
+            self.q, self.qln = nn.Linear(width, width), nn.LayerNorm(width, eps=1e-12)
+            self.vq = nn.Linear(width, 2 * width)
+
+        def forward(self, h, rows, mask):  # (T, B, H), (S, B, H), (T, S)
+            content, gate = self.vq(torch.sigmoid(self.vs)).chunk(2)
+            q = torch.sigmoid(self.qs) * self.qln(self.q(h))
+            k, v = torch.sigmoid(self.ks) * rows, torch.sigmoid(gate) * torch.tanh(content) * rows
+            q, k, v = (x.transpose(0, 1) for x in (q, k, v))
+            scores = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=1 / math.sqrt(h.shape[-1]))
+            return torch.bmm(F.softmax(scores, -1), v).transpose(0, 1)
+
+    class Block(nn.Module):
+        def __init__(self, width, hidden, attends):
+            super().__init__()
+            self.lnstart, self.lnmid, self.lnmem, self.lnff, self.lnxff = (nn.LayerNorm(width, eps=1e-12) for _ in range(5))
+            self.rnn, self.linear1 = nn.LSTM(width, width), nn.Linear(width, hidden)
+            self.attn = Attention(width) if attends else None
+
+        def forward(self, h, state, memory, mask):
+            h, state = self.rnn(self.lnstart(h), state)
+            if self.attn is not None:
+                own = self.lnmem(h)
+                rows = own if memory is None else torch.cat([memory, own])
+                h = self.lnmid(h)
+                h = h + self.attn(h, rows, mask)
+                memory = None if memory is None else rows[-len(memory):].detach()
+            u = self.linear1(self.lnxff(h))
+            u = u * torch.sigmoid(1.702 * u)
+            boom = u.view(*u.shape[:-1], -1, h.shape[-1]).sum(-2)
+            return boom + self.lnff(h), [s.detach() for s in state], memory
+
+    class Model(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.encoder = nn.Embedding(SYMBOLS, width)
+            self.blocks = nn.ModuleList(Block(width, 4 * width, i == LAYERS - 2) for i in range(LAYERS))
+            self.bias = nn.Parameter(torch.zeros(SYMBOLS))
+            for m in self.modules():
+                if isinstance(m, (nn.Linear, nn.Embedding)):
+                    nn.init.normal_(m.weight, std=0.1 / math.sqrt(width))
+
+        def forward(self, ids, states, memory):
+            """ids (T, B); memory (M, B, H), whose length stays, or None."""
+            n, past = len(ids), 0 if memory is None else len(memory)
+            mask = torch.full((n, past + n), -math.inf).triu(1 + past)
+            h, after = self.encoder(ids), []
+            for block, state in zip(self.blocks, states):
+                h, state, m = block(h, state, memory, mask)
+                after.append(state)
+                memory = m if block.attn is not None else memory
+            return F.linear(h, self.encoder.weight, self.bias), after, memory
+
+    return Model
+
+
+class LAMB:
+    """You et al., arXiv 1904.00962 v3, without weight decay; |p| at most 10."""
+    def __init__(self, torch, params, rate, beta1=0.9, beta2=0.999, eps=1e-6):
+        self.torch, self.rate, self.beta1, self.beta2, self.eps = torch, rate, beta1, beta2, eps
+        self.state = [(p, torch.zeros_like(p), torch.zeros_like(p)) for p in params]
+
+    def step(self):
+        with self.torch.no_grad():
+            for p, m, v in self.state:
+                if p.grad is None:
+                    continue
+                m.mul_(self.beta1).add_(p.grad, alpha=1 - self.beta1)
+                v.mul_(self.beta2).addcmul_(p.grad, p.grad, value=1 - self.beta2)
+                u = m / v.sqrt().add_(self.eps)
+                weight, adam = min(p.norm().item(), 10), u.norm().item()
+                p.add_(u, alpha=-self.rate * (weight / adam if weight and adam else 1))
+
+
+def train(torch, fields, seconds):
+    width, rows, batch = int(fields["emsize"]), int(fields["rows"]), int(fields["B"])
+    model = modules(torch)(width)
+    params = list(model.parameters())
+    optimizer = LAMB(torch, params, 0.002)
+    ids = torch.randint(SYMBOLS, (SEGMENT + 1, batch))
+    states, memory = [None] * LAYERS, torch.randn(rows, batch, width) if rows else None
+
+    def step():
+        nonlocal states, memory
+        logits, states, memory = model(ids[:-1], states, memory)
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
+        for p in params:
+            p.grad = None
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(params, 0.25)
+        optimizer.step()
+    timed(step, seconds, {"tokens/s": SEGMENT * batch})
+
+
+def decode(torch, fields, seconds):
+    width, rows = int(fields["emsize"]), int(fields["rows"])
+    model = modules(torch)(width).eval()
+    states, memory = [None] * LAYERS, torch.randn(rows, 1, width) if rows else None
+    symbol = torch.zeros(1, 1, dtype=torch.long)
+
+    def step():
+        nonlocal states, memory, symbol
+        logits, states, memory = model(symbol, states, memory)
+        p = torch.softmax(logits[0], -1)
+        symbol = torch.multinomial(p, 1)
+    with torch.inference_mode():
+        timed(step, seconds, {"tokens/s": 1})
+
+
+def lstm(torch, fields, seconds):
+    """Forward and backward, with the gradients of input, state and weights."""
+    n, steps, batch = int(fields["H"]), 256, 16
+    rnn = torch.nn.LSTM(n, n)
+    x, dy = torch.randn(steps, batch, n, requires_grad=True), torch.randn(steps, batch, n)
+    h, c = (torch.randn(1, batch, n, requires_grad=True) for _ in range(2))
+
+    def step():
+        for p in [x, h, c, *rnn.parameters()]:
+            p.grad = None
+        rnn(x, (h, c))[0].backward(dy)
+    timed(step, seconds, {"GFLOP/s": 6 * 2e-9 * steps * batch * 4 * n * n}, warm=1)
+
+
+def lstm_lm(torch, fields, seconds):
+    symbols, width, batch = 96, int(fields["H"]), int(fields["B"])
+    encoder, rnn, decoder = torch.nn.Embedding(symbols, width), torch.nn.LSTM(width, width), torch.nn.Linear(width, symbols)
+    optimizer = torch.optim.Adam([*encoder.parameters(), *rnn.parameters(), *decoder.parameters()], lr=0.001)
+    ids = torch.randint(symbols, (SEGMENT + 1, batch))
+
+    def step():
+        logits = decoder(rnn(encoder(ids[:-1]))[0])
+        optimizer.zero_grad(set_to_none=True)
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[1:].flatten()).backward()
+        optimizer.step()
+    timed(step, seconds, {"tokens/s": SEGMENT * batch})
+
+
+def load_torch():
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch
+
+
+def run_torch(name, fields, seconds):
+    torch = load_torch()
+    if torch is None:
+        sys.exit("no PyTorch: " + INSTALL["torch"])
+    torch.set_num_threads(int(fields["threads"]))
+    torch.manual_seed(1)
+    {"Train": train, "Decode": decode, "LSTM": lstm, "LSTMLM": lstm_lm}[name](torch, fields, seconds)
+
+
+def probe():
+    lib, torch = load_openblas(), load_torch()
+    if lib is not None:
+        print("openblas:", lib.openblas_get_config().decode())
+    if torch is not None:
+        features = [s.strip(" -") for s in torch.__config__.show().splitlines() if "Math Kernel" in s or "BLAS" in s or "capability" in s]
+        print("torch:", torch.__version__ + ";", "; ".join(s for s in features if len(s) < 120))
+    for name, found in ("openblas", lib), ("torch", torch):
+        if found is None:
+            print(f"{name} is not here: {INSTALL[name]}", file=sys.stderr)
+
+
+def parse(benchmark):
+    """The name without "Benchmark", and the fields of its parts."""
+    name, *parts = benchmark.removeprefix("Benchmark").split("/")
+    fields = dict(p.split("=") if "=" in p else ("shape", p) for p in parts)
+    fields.setdefault("threads", fields.get("workers"))
+    return name, fields
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("library", choices=["probe", "openblas", "torch"])
+    parser.add_argument("benchmark", nargs="?", default="")
+    parser.add_argument("-seconds", type=float, default=1, help="measure for at least so long")
+    args = parser.parse_args()
+    if args.library == "probe":
+        probe()
+    else:
+        name, fields = parse(args.benchmark)
+        set_threads(fields["threads"])
+        random.seed(1)
+        (openblas if args.library == "openblas" else run_torch)(name, fields, args.seconds)
