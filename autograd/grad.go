@@ -23,7 +23,7 @@ func (t *Tape) Grad(loss *Var, wrt ...*Var) []*tensor.Tensor {
 	if t.done {
 		panic("autograd: Grad on a tape that is spent")
 	}
-	p := &pass{tape: t, grads: make(map[int]*tensor.Tensor), refs: make(map[tensor.Buffer]int), wrt: make(map[int]bool)}
+	p := &pass{tape: t, grads: make([]*tensor.Tensor, t.vars), wrt: make([]bool, t.vars), refs: make(map[tensor.Buffer]int)}
 	if need := p.mark(wrt); need[loss.id] {
 		seed := backend.New(t.Backend, loss.Value.DType, loss.Value.Shape...)
 		t.Backend.Fill(seed, 1)
@@ -42,9 +42,10 @@ func (t *Tape) Grad(loss *Var, wrt ...*Var) []*tensor.Tensor {
 // or a view of it.
 type pass struct {
 	tape  *Tape
-	grads map[int]*tensor.Tensor // by Var
+	grads []*tensor.Tensor // by Var
+	wrt   []bool           // by Var
 	refs  map[tensor.Buffer]int
-	wrt   map[int]bool
+	given []*tensor.Tensor // of the results of the node at hand
 }
 
 // mark finds the vars on a path from wrt and tells each node which of its
@@ -71,11 +72,12 @@ func (p *pass) mark(wrt []*Var) []bool {
 
 // step turns the gradients of n's results into those of its operands.
 func (p *pass) step(n *node) {
-	grads, reached := make([]*tensor.Tensor, len(n.out)), false
-	for i, v := range n.out {
-		grads[i] = p.grads[v.id]
-		reached = reached || grads[i] != nil
+	grads, reached := p.given[:0], false
+	for _, v := range n.out {
+		grads = append(grads, p.grads[v.id])
+		reached = reached || p.grads[v.id] != nil
 	}
+	p.given = grads
 	if !reached {
 		return
 	}
@@ -92,7 +94,7 @@ func (p *pass) step(n *node) {
 	}
 	for _, v := range n.out {
 		if g := p.grads[v.id]; g != nil && !p.wrt[v.id] {
-			delete(p.grads, v.id)
+			p.grads[v.id] = nil
 			p.drop(g)
 		}
 	}

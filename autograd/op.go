@@ -22,8 +22,8 @@ type Meta struct {
 type Op struct {
 	Name string
 
-	// Infer gives the results' shapes and dtypes, and panics with a
-	// *tensor.Error where the operands do not fit.
+	// Infer gives the results' shapes and dtypes, at most three, and panics with
+	// a *tensor.Error where the operands do not fit. It does not keep its slice.
 	Infer func(attr any, in []Meta) []Meta
 
 	// Fwd computes Out from In.
@@ -35,7 +35,8 @@ type Op struct {
 	// VJP turns the results' gradients (nil for a result nobody used) into the
 	// operands', computing only those that Call.Needs asks for (nil elsewhere).
 	// What it returns is either new (Call.New) or a gradient it was given, or a
-	// view of one of these; never a view of an activation.
+	// view of one of these; never a view of an activation. It keeps neither
+	// slice.
 	VJP func(c *Call, grads []*tensor.Tensor) []*tensor.Tensor
 
 	// Fused tells whether the backend has the op's kernel.

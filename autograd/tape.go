@@ -25,13 +25,21 @@ func (v *Var) Tape() *Tape { return v.tape }
 // Tracked tells whether gradients can flow to v.
 func (v *Var) Tracked() bool { return v.tracked }
 
-// node is one recorded application.
+// node is one recorded application. Its slices start in the arrays beside them:
+// a step records some hundred nodes, and most ops are this small.
 type node struct {
 	op   *Op
 	call Call
 	in   []*Var
 	out  []*Var
 	own  []*tensor.Tensor // results that the tape frees
+
+	vars  [3]Var
+	outs  [3]*Var
+	owns  [3]*tensor.Tensor
+	given [8]*tensor.Tensor // call.In
+	made  [3]*tensor.Tensor // call.Out
+	needs [8]bool
 }
 
 // Tape records applications of ops in order and owns what they computed. It
@@ -43,6 +51,7 @@ type Tape struct {
 	leaves  map[*tensor.Tensor]*Var
 	track   map[*tensor.Tensor]bool
 	owned   []*tensor.Tensor // constants given to the tape
+	metas   []Meta           // of the operands at hand
 	done    bool
 }
 
@@ -100,11 +109,11 @@ func Apply(op *Op, attr any, in ...*Var) []*Var {
 	if t.done {
 		panic(fmt.Sprintf("autograd: %s on a tape that is spent", op.Name))
 	}
-	metas := make([]Meta, len(in))
-	for i, v := range in {
-		metas[i] = metaOf(v.Value)
+	t.metas = t.metas[:0]
+	for _, v := range in {
+		t.metas = append(t.metas, metaOf(v.Value))
 	}
-	results := op.Infer(attr, metas)
+	results := op.Infer(attr, t.metas)
 	if op.Ref != nil && (!op.Fused(t.Backend) || tracked && op.VJP == nil) {
 		return op.Ref(attr, in)
 	}
@@ -115,13 +124,15 @@ func Apply(op *Op, attr any, in ...*Var) []*Var {
 }
 
 func (t *Tape) run(op *Op, attr any, in []*Var, results []Meta, tracked bool) []*Var {
-	n := &node{op: op, in: in, call: Call{Backend: t.Backend, Attr: attr, Needs: make([]bool, len(in))}}
-	for i, v := range in {
+	n := &node{op: op, in: in, call: Call{Backend: t.Backend, Attr: attr}}
+	n.out, n.own = n.outs[:0], n.owns[:0]
+	n.call.In, n.call.Out, n.call.Needs = n.given[:0], n.made[:0], n.needs[:0]
+	for _, v := range in {
 		n.call.In = append(n.call.In, v.Value)
-		n.call.Needs[i] = v.tracked
+		n.call.Needs = append(n.call.Needs, v.tracked)
 	}
 	t.nodes = append(t.nodes, n)
-	for _, m := range results {
+	for i, m := range results {
 		var x *tensor.Tensor
 		if op.View != nil {
 			x = op.View(attr, in[0].Value)
@@ -130,8 +141,9 @@ func (t *Tape) run(op *Op, attr any, in []*Var, results []Meta, tracked bool) []
 			n.own = append(n.own, x)
 		}
 		n.call.Out = append(n.call.Out, x)
-		v := t.newVar(x, tracked && x.DType.IsFloat())
-		v.node = n
+		v := &n.vars[i]
+		*v = Var{Value: x, tape: t, id: t.vars, tracked: tracked && x.DType.IsFloat(), node: n}
+		t.vars++
 		n.out = append(n.out, v)
 	}
 	if op.Fwd != nil {
