@@ -38,7 +38,7 @@ func loopSteps(b *testing.B, tokens int, step func()) {
 	}
 	b.ReportMetric(float64(tokens)*float64(b.N)/b.Elapsed().Seconds(), "tokens/s")
 	if bytes := peakBytes(); bytes > 0 {
-		b.ReportMetric(float64(bytes)/1e6, "peak-MB")
+		b.ReportMetric(float64(bytes), "peak-bytes")
 	}
 }
 

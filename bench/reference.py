@@ -47,7 +47,7 @@ def timed(step, seconds, per_step, warm=2):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     line = [f"Benchmark{args.benchmark.removeprefix('Benchmark')} {n} {elapsed / n * 1e9:.0f} ns/op"]
     line += [f"{amount * n / elapsed:.6g} {unit}" for unit, amount in per_step.items()]
-    print(" ".join(line), f"{peak / 1e6:.6g} peak-MB")
+    print(" ".join(line), peak, "peak-bytes")
 
 
 # OpenBLAS, by way of its C interface.

@@ -23,7 +23,7 @@ const (
 
 // newModel attends in the second-last block to so many rows before a segment
 // of length t.
-func newModel(b *testing.B, cpu backend.Backend, width, rows, t int) *sharnn.Model {
+func newModel(b testing.TB, cpu backend.Backend, width, rows, t int) *sharnn.Model {
 	attention, err := sharnn.AttentionLayers("one", layers)
 	require.NoError(b, err)
 	c := sharnn.Config{Symbols: symbols, Width: width, Hidden: 4 * width, Layers: layers, Attention: attention, Heads: 1}
@@ -80,4 +80,20 @@ func fill(cpu backend.Backend, state *sharnn.State, c sharnn.Config, rows, batch
 		state.Advance(carry)
 		tape.Free()
 	}
+}
+
+// TestFill: the first step sees just the rows that its name says.
+func TestFill(t *testing.T) {
+	const rows, batch, attends = 300, 2, layers - 2
+	cpu, err := backend.Open("cpu", backend.Config{})
+	require.NoError(t, err)
+	defer cpu.Close()
+	m := newModel(t, cpu, 16, rows, segment)
+	state := m.NewState(batch)
+	defer state.Free()
+	fill(cpu, state, m.Config, rows, batch)
+	tape := autograd.NewTape(cpu)
+	defer tape.Free()
+	state.Carry(tape, segment)
+	require.Equal(t, rows, state.MemoryRows(attends))
 }

@@ -9,7 +9,8 @@ import (
 // Copy writes src to dst, converting where the dtypes differ: floats to int32
 // towards zero, to a narrower float by rounding to nearest even.
 func (b *Backend) Copy(dst, src *tensor.Tensor) {
-	l := elementwise(dst.Shape, dst, src)
+	l := b.elementwise(dst.Shape, dst, src)
+	defer b.done(l)
 	if dst.DType == src.DType {
 		switch dst.DType.Size() {
 		case 8:
@@ -147,7 +148,8 @@ func roundToOdd(v float64) float32 {
 
 // Fill writes one value to every element of dst.
 func (b *Backend) Fill(dst *tensor.Tensor, value float64) {
-	l := elementwise(dst.Shape, dst)
+	l := b.elementwise(dst.Shape, dst)
+	defer b.done(l)
 	switch dst.DType {
 	case tensor.Float32:
 		fillLoop(b, l, slice[float32](dst), float32(value))

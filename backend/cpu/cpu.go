@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 
 	"gonum.org/v1/gonum/blas/blas32"
@@ -17,6 +18,7 @@ import (
 type Backend struct {
 	pool   *pool.Pool
 	store  store
+	loops  sync.Pool // of *loop
 	closed atomic.Bool
 }
 

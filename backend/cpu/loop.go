@@ -24,10 +24,23 @@ type loop struct {
 	strides  [maxOperands][maxRank]int
 }
 
+// loop takes an empty loop from the spare ones; the kernel gives it back with
+// done when its work is over, so that kernels leave nothing to the collector.
+func (b *Backend) loop(operands int) *loop {
+	l, ok := b.loops.Get().(*loop)
+	if !ok {
+		l = new(loop)
+	}
+	*l = loop{operands: operands}
+	return l
+}
+
+func (b *Backend) done(l *loop) { b.loops.Put(l) }
+
 // elementwise is a loop over shape whose innermost axis is the densest of the
 // first operand; every operand broadcasts to shape.
-func elementwise(shape []int, ts ...*tensor.Tensor) *loop {
-	l := &loop{operands: len(ts)}
+func (b *Backend) elementwise(shape []int, ts ...*tensor.Tensor) *loop {
+	l := b.loop(len(ts))
 	for axis := range shape {
 		var s [maxOperands]int
 		for k, t := range ts {

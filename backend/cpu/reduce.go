@@ -24,7 +24,9 @@ type fold struct {
 
 // Reduce folds x over the axes where dst has length 1 and x has not.
 func (b *Backend) Reduce(f backend.Reduce, dst, x *tensor.Tensor) {
-	p := &fold{f: f, kept: &loop{operands: 2}, folded: &loop{operands: 1}}
+	p := &fold{f: f, kept: b.loop(2), folded: b.loop(1)}
+	defer b.done(p.kept)
+	defer b.done(p.folded)
 	width := 1 // of the kept axes after the last folded one
 	for axis, n := range x.Shape {
 		if n != 1 && dst.Shape[axis] == 1 {

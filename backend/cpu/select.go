@@ -4,7 +4,8 @@ import "github.com/tiller-ml/tiller/tensor"
 
 // Select is dst = cond != 0 ? x : y; cond is int32, all broadcast to dst.
 func (b *Backend) Select(dst, cond, x, y *tensor.Tensor) {
-	l := elementwise(dst.Shape, dst, cond, x, y)
+	l := b.elementwise(dst.Shape, dst, cond, x, y)
+	defer b.done(l)
 	switch dst.DType.Size() {
 	case 8:
 		choose(b, l, slice[float64](dst), slice[int32](cond), slice[float64](x), slice[float64](y))

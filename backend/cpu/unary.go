@@ -10,7 +10,8 @@ import (
 
 // Unary is dst = f(x), elementwise.
 func (b *Backend) Unary(f backend.Unary, dst, x *tensor.Tensor) {
-	l := elementwise(dst.Shape, dst, x)
+	l := b.elementwise(dst.Shape, dst, x)
+	defer b.done(l)
 	switch dst.DType {
 	case tensor.Float32:
 		each, cost := unary32(f)

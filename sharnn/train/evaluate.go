@@ -34,6 +34,9 @@ func (t *trainer) evaluate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !finite(result.Nats) {
+		return fmt.Errorf("step %d: the validation loss is %v; the last good checkpoint is %s, of step %d", t.Step, result.Nats, t.lastDir(), t.savedAt)
+	}
 	t.clock.evaluation = time.Since(start).Seconds()
 	t.Evaluated = t.Step
 	best := t.Best == nil || result.Nats < t.Best.Loss

@@ -293,12 +293,18 @@ func TestLearns(t *testing.T) {
 }
 
 func TestDivergence(t *testing.T) {
-	dir := t.TempDir()
-	args := tiny(text(t, 2000), dir, "-steps", "50", "-optimizer", "sgd", "-lr", "1e30", "-clip", "0")
-	err := run(t.Context(), args, &bytes.Buffer{}, nil)
-	require.Error(t, err)
-	assert.Regexp(t, `^step [2-9]: the loss is .* the largest gradient, .*, is of \S+\.\S+; the last good checkpoint is .*last, of step 0$`, err.Error())
-	require.NoError(t, verify(filepath.Join(dir, "last")))
+	for _, c := range []struct{ every, want string }{
+		{"50", `^step 2: the loss is .* the largest gradient, .*, is of \S+\.\S+; the last good checkpoint is .*last, of step 0$`},
+		{"1", `^step 1: the validation loss is NaN; the last good checkpoint is .*last, of step 0$`},
+	} {
+		dir := t.TempDir()
+		args := tiny(text(t, 2000), dir, "-steps", "50", "-eval-interval", c.every, "-optimizer", "sgd", "-lr", "1e30", "-clip", "0")
+		err := run(t.Context(), args, &bytes.Buffer{}, nil)
+		require.Error(t, err)
+		assert.Regexp(t, c.want, err.Error())
+		require.NoError(t, verify(filepath.Join(dir, "last")))
+		assert.NoFileExists(t, filepath.Join(dir, "model.safetensors"))
+	}
 }
 
 func TestInterrupted(t *testing.T) {

@@ -1,0 +1,3 @@
+package asm
+
+//go:generate go run -C _gen/quant . -out ../../quant_amd64.s -stubs ../../quant_amd64.go -pkg asm
