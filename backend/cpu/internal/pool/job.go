@@ -112,11 +112,12 @@ func (j *job) finish(n int64) {
 
 // wait returns when the claimed tasks have finished, and tells how long it slept.
 func (j *job) wait() time.Duration {
+	x := uint32(1)
 	for range joinSpin {
 		if j.pending.Load() == 0 {
 			return 0
 		}
-		pause()
+		x = pause(x)
 	}
 	start := time.Now()
 	j.sleep()

@@ -52,6 +52,7 @@ func (p *Pool) serve() wakeResult {
 
 // watch spins until there is a task to claim. It reports false after j.spin looks in vain.
 func (j *job) watch() bool {
+	x := uint32(1)
 	for i := int32(0); ; i++ {
 		if j.left.Load() > 0 {
 			return true
@@ -59,7 +60,7 @@ func (j *job) watch() bool {
 		if i >= j.spin.Load() {
 			return false
 		}
-		pause()
+		x = pause(x)
 	}
 }
 
@@ -102,8 +103,7 @@ func (p *Pool) asleep(helpers int) bool {
 // leaves the core's other units to a sibling thread.
 //
 //go:noinline
-func pause() uint32 {
-	x := uint32(1)
+func pause(x uint32) uint32 {
 	for range 8 {
 		x = x*1664525 + 1013904223
 	}
