@@ -10,15 +10,14 @@ import (
 // Boom is the SHA-RNN feed-forward without a second matrix: u = x w^T + b, then
 // the sum over j of columns j*H to (j+1)*H of drop(GELU(u)). x is (..., H), w
 // (F, H), b (F); columns past the last whole chunk are dropped. The site d
-// counts over (..., F). (Paper section 3.3; reference Boom with shortcut.)
+// counts over (..., F). Beside float32, w may be bfloat16 or Int8. (Paper section 3.3; reference Boom with shortcut.)
 func Boom(x, w, b *Var, d backend.Dropout) *Var { return Apply(boomOp, d, x, w, b)[0] }
 
 var boomOp = &Op{
 	Name: "boom",
 	Infer: func(attr any, in []Meta) []Meta {
 		x, w, b := in[0].Shape, in[1].Shape, in[2].Shape
-		sameDType("boom", in)
-		floats("boom", in)
+		storedDType("boom", in, 1)
 		if len(x) < 1 || len(w) != 2 || len(b) != 1 || w[1] != x[len(x)-1] || b[0] != w[0] || w[0] < w[1] {
 			fail("boom", in, "want (..., H), (F, H) and (F) with F at least H")
 		}

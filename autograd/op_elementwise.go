@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"math"
+	"slices"
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/tensor"
@@ -237,6 +238,17 @@ func sameDType(op string, in []Meta) {
 			fail(op, in, "operands of "+in[0].DType.String()+" and "+m.DType.String())
 		}
 	}
+}
+
+// storedDType is sameDType and floats for operands of which those at the places
+// may be weights of a dtype that is only stored.
+func storedDType(op string, in []Meta, places ...int) {
+	computed := slices.Clone(in)
+	for _, i := range places {
+		computed[i].DType = in[i].DType.Compute()
+	}
+	sameDType(op, computed)
+	floats(op, computed)
 }
 
 func floats(op string, in []Meta) {

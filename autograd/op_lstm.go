@@ -10,7 +10,8 @@ import (
 // LSTM runs one layer over a sequence. x is (T, B, I), h0 and c0 (B, H), wih
 // (4H, I), whh (4H, H), bih and bhh (4H), the gates in the order i, f, g, o. It
 // returns y (T, B, H) and the last state hn, cn (B, H). The formulas stand at
-// [backend.LSTMCall]; they are torch.nn.LSTM's.
+// [backend.LSTMCall]; they are torch.nn.LSTM's. Beside float32, wih and whh may
+// be bfloat16 or Int8.
 func LSTM(x, h0, c0, wih, whh, bih, bhh *Var) (y, hn, cn *Var) {
 	out := Apply(lstmOp, nil, x, h0, c0, wih, whh, bih, bhh)
 	return out[0], out[1], out[2]
@@ -19,8 +20,7 @@ func LSTM(x, h0, c0, wih, whh, bih, bhh *Var) (y, hn, cn *Var) {
 var lstmOp = &Op{
 	Name: "lstm",
 	Infer: func(_ any, in []Meta) []Meta {
-		sameDType("lstm", in)
-		floats("lstm", in)
+		storedDType("lstm", in, 3, 4)
 		x, h := in[0].Shape, in[1].Shape
 		if len(x) != 3 || len(h) != 2 || x[0] < 1 || !fits(in[1:], h[1], x[2], x[1]) {
 			fail("lstm", in, "want x (T, B, I), states (B, H), weights (4H, I), (4H, H), biases (4H)")

@@ -8,18 +8,18 @@ import (
 
 // MatMul is the matrix product over the last two axes: (..., M, K) times
 // (..., K, N) gives (..., M, N). Leading axes broadcast. A transposed factor
-// costs nothing: give a [Transpose] of it.
+// costs nothing: give a [Transpose] of it. Beside float32, b may be a matrix of
+// bfloat16 or Int8, or its transpose.
 func MatMul(a, b *Var) *Var { return Apply(matMulOp, nil, a, b)[0] }
 
 // Linear is x w^T + b for x (..., I), w (O, I), b (O): a layer's product in the
-// layout of the reference's weights.
+// layout of the reference's weights. Beside float32, w may be bfloat16 or Int8.
 func Linear(x, w, b *Var) *Var { return Apply(linearOp, nil, x, w, b)[0] }
 
 var matMulOp = &Op{
 	Name: "matmul",
 	Infer: func(_ any, in []Meta) []Meta {
-		sameDType("matmul", in)
-		floats("matmul", in)
+		storedDType("matmul", in, 1)
 		a, b := in[0].Shape, in[1].Shape
 		m, n := len(a)-2, len(b)-2
 		if m < 0 || n < 0 || a[m+1] != b[n] {
@@ -70,8 +70,7 @@ func (c *Call) matMul(a, b *tensor.Tensor) *tensor.Tensor {
 var linearOp = &Op{
 	Name: "linear",
 	Infer: func(_ any, in []Meta) []Meta {
-		sameDType("linear", in)
-		floats("linear", in)
+		storedDType("linear", in, 1)
 		x, w, b := in[0].Shape, in[1].Shape, in[2].Shape
 		if len(x) < 1 || len(w) != 2 || len(b) != 1 || x[len(x)-1] != w[1] || b[0] != w[0] {
 			fail("linear", in, "want (..., I), (O, I) and (O)")

@@ -8,7 +8,7 @@ import (
 )
 
 // Gather takes rows of a table (V, ...) by an int32 index (I...), giving
-// (I..., ...): an embedding.
+// (I..., ...): an embedding. Rows of a bfloat16 or Int8 table become float32.
 func Gather(table, index *Var) *Var { return Apply(gatherOp, nil, table, index)[0] }
 
 var gatherOp = &Op{
@@ -17,7 +17,7 @@ var gatherOp = &Op{
 		if in[1].DType != tensor.Int32 || len(in[0].Shape) < 1 {
 			fail("gather", in, "want a table (V, ...) and an int32 index")
 		}
-		return []Meta{{in[0].DType, slices.Concat(in[1].Shape, in[0].Shape[1:])}}
+		return []Meta{{in[0].DType.Compute(), slices.Concat(in[1].Shape, in[0].Shape[1:])}}
 	},
 	Fwd: func(c *Call) { c.Backend.Gather(c.Out[0], c.In[0], c.In[1]) },
 	VJP: func(c *Call, grads []*tensor.Tensor) []*tensor.Tensor {

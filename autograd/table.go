@@ -11,7 +11,7 @@ func Ops() []*Op {
 		reshapeOp, permuteOp, sliceOp, broadcastOp, copyOp, concatOp, convertOp,
 		matMulOp, linearOp,
 		gatherOp, selectOp, lessOp, equalOp,
-		softmaxOp, logSoftmaxOp, crossEntropyOp,
+		softmaxOp, logSoftmaxOp, crossEntropyOp, linearCrossEntropyOp,
 		layerNormOp, dropoutOp, boomOp, lstmOp, attentionOp,
 	}
 }

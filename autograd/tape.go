@@ -60,9 +60,18 @@ type Tape struct {
 func NewTape(b backend.Backend, track ...*tensor.Tensor) *Tape {
 	t := &Tape{Backend: b, leaves: make(map[*tensor.Tensor]*Var), track: make(map[*tensor.Tensor]bool, len(track))}
 	for _, x := range track {
-		t.track[x] = true
+		t.follow(x)
 	}
 	return t
+}
+
+// follow tracks x from its next Leaf on. Weights that are only stored have no
+// gradient.
+func (t *Tape) follow(x *tensor.Tensor) {
+	if x.DType.Compute() != x.DType {
+		tensor.Panicf("tracking", []*tensor.Tensor{x}, "weights of %v are only read, they cannot be trained", x.DType)
+	}
+	t.track[x] = true
 }
 
 // Leaf puts a tensor of the caller's on the tape, once however often it is
@@ -78,7 +87,7 @@ func (t *Tape) Leaf(x *tensor.Tensor) *Var {
 
 // Input puts a tensor of the caller's on the tape and tracks it.
 func (t *Tape) Input(x *tensor.Tensor) *Var {
-	t.track[x] = true
+	t.follow(x)
 	return t.Leaf(x)
 }
 

@@ -32,6 +32,18 @@ type CrossEntropyer interface {
 	CrossEntropyGrad(dlogits, logits, lse, targets, dloss *tensor.Tensor)
 }
 
+// LinearCrossEntropyer is -log softmax(x w^T + b)[target] for each row, without
+// holding all logits. Where the rest is float32, w may be bfloat16 or Int8.
+type LinearCrossEntropyer interface {
+	// LinearCrossEntropy: loss, lse (N), x (N, H), w (V, H), b (V), targets (N)
+	// int32; lse is the logarithm of the row's sum of exponentials.
+	LinearCrossEntropy(loss, lse, x, w, b, targets *tensor.Tensor)
+	// LinearCrossEntropyGrad computes the logits again, for
+	// d = (softmax(logits) - onehot(targets)) * dloss: dx = d w, dw = d^T x, db =
+	// the sum of d's rows.
+	LinearCrossEntropyGrad(dx, dw, db, x, w, b, lse, targets, dloss *tensor.Tensor)
+}
+
 // Dropper multiplies by a dropout site's mask without storing it. It is its
 // own gradient.
 type Dropper interface {

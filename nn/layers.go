@@ -16,7 +16,7 @@ type Linear struct {
 
 // NewLinear allocates a linear layer of zeros.
 func NewLinear(b backend.Backend, dtype tensor.DType, in, out int) *Linear {
-	return &Linear{NewParam(b, dtype, 0, out, in), NewParam(b, dtype, 0, out)}
+	return &Linear{NewParam(b, dtype, 0, out, in), NewParam(b, dtype.Compute(), 0, out)}
 }
 
 // Forward maps (..., I) to (..., O).
@@ -56,7 +56,7 @@ type LayerNorm struct {
 
 // NewLayerNorm allocates a layer norm of weight 1 and bias 0.
 func NewLayerNorm(b backend.Backend, dtype tensor.DType, width int, eps float64) *LayerNorm {
-	return &LayerNorm{NewParam(b, dtype, 1, width), NewParam(b, dtype, 0, width), eps}
+	return &LayerNorm{NewParam(b, dtype.Compute(), 1, width), NewParam(b, dtype.Compute(), 0, width), eps}
 }
 
 // Forward keeps the shape (..., H).
@@ -83,8 +83,8 @@ func NewLSTM(b backend.Backend, dtype tensor.DType, in, hidden int) *LSTM {
 	return &LSTM{
 		WeightIH: NewParam(b, dtype, 0, 4*hidden, in),
 		WeightHH: NewParam(b, dtype, 0, 4*hidden, hidden),
-		BiasIH:   NewParam(b, dtype, 0, 4*hidden),
-		BiasHH:   NewParam(b, dtype, 0, 4*hidden),
+		BiasIH:   NewParam(b, dtype.Compute(), 0, 4*hidden),
+		BiasHH:   NewParam(b, dtype.Compute(), 0, 4*hidden),
 	}
 }
 

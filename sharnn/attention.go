@@ -31,14 +31,15 @@ type Attention struct {
 }
 
 // NewAttention allocates an attention with the reference's constants; its
-// matrices are zero until initialised.
+// matrices are zero until initialised. VQ's matrix is never one that is only
+// stored: it is read once, to be collapsed.
 func NewAttention(b backend.Backend, dtype tensor.DType, width, heads int, gated bool) *Attention {
-	vector := func(fill float64, rows int) *nn.Param { return nn.NewParam(b, dtype, fill, 1, rows, width) }
+	vector := func(fill float64, rows int) *nn.Param { return nn.NewParam(b, dtype.Compute(), fill, 1, rows, width) }
 	a := &Attention{
 		QS: vector(0, 1), KS: vector(0, 1), VS: vector(0, 1), QKVS: vector(0, 3), RGate: vector(1, 1),
 		Q:     nn.NewLinear(b, dtype, width, width),
 		QLN:   nn.NewLayerNorm(b, dtype, width, LayerNormEps),
-		VQ:    &Overparam{nn.NewLinear(b, dtype, width, 2*width)},
+		VQ:    &Overparam{nn.NewLinear(b, dtype.Compute(), width, 2*width)},
 		Heads: heads,
 	}
 	if gated {

@@ -2,6 +2,7 @@ package sharnn
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,8 +32,11 @@ type Description struct {
 
 // Save writes a model's folder, made where it is not there. Each file takes the
 // old one's place only when it is whole and on the disk; extra goes into the
-// weights' metadata.
+// weights' metadata. A model of int8 is an error: the format has no such type.
 func (m *Model) Save(dir string, vocab json.RawMessage, extra map[string]string) error {
+	if m.DType == tensor.Int8 {
+		return errors.New("saving the model: safetensors has no blocks of int8: save it as float32 or bf16")
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("saving the model: %w", err)
 	}
@@ -87,7 +91,10 @@ func Describe(dir string) (*Description, error) {
 	return &d, nil
 }
 
-// Load reads a model from its folder. dtype 0 takes the folder's own.
+// Load reads a model from its folder. dtype 0 takes the folder's own. A model of
+// bfloat16 or Int8 is only read, it cannot be trained: its matrices are
+// converted one by one as they are read and kept in that dtype alone, its
+// vectors are float32, and its attentions are collapsed.
 func Load(b backend.Backend, dir string, dtype tensor.DType) (*Model, *Description, error) {
 	d, err := Describe(dir)
 	if err != nil {
@@ -116,6 +123,9 @@ func Load(b backend.Backend, dir string, dtype tensor.DType) (*Model, *Descripti
 	if err := LoadTensors(b, f, m.Params()); err != nil {
 		m.Free()
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if !trainable(dtype) {
+		m.Collapse()
 	}
 	return m, d, nil
 }
@@ -174,18 +184,32 @@ func LoadTensors(b backend.Backend, f *safetensors.File, params func(func(string
 
 // LoadTensor copies a file's tensor into dst, of the same shape, converting.
 func LoadTensor(b backend.Backend, x *safetensors.Tensor, dst *tensor.Tensor) error {
-	if x.DType == safetensors.DTypeOf(dst.DType) {
+	switch {
+	case x.DType == safetensors.DTypeOf(dst.DType):
 		return b.Write(dst, x.Data)
+	case x.DType == safetensors.F32:
+		return throughTensor(b, tensor.Float32, x.Data, dst)
+	case dst.DType == tensor.Int8:
+		return convertTensor(b, x.Float32s, dst)
 	}
-	numbers, err := x.Float64s()
+	return convertTensor(b, x.Float64s, dst)
+}
+
+func convertTensor[T tensor.Elem](b backend.Backend, numbers func() ([]T, error), dst *tensor.Tensor) error {
+	data, err := numbers()
 	if err != nil {
 		return err
 	}
-	wide := backend.New(b, tensor.Float64, dst.Shape...)
-	defer backend.Release(b, wide)
-	if err := b.Write(wide, tensor.Bytes(numbers)); err != nil {
+	return throughTensor(b, tensor.DTypeOf[T](), tensor.Bytes(data), dst)
+}
+
+// throughTensor copies data of a dtype into dst.
+func throughTensor(b backend.Backend, dtype tensor.DType, data []byte, dst *tensor.Tensor) error {
+	x := backend.New(b, dtype, dst.Shape...)
+	defer backend.Release(b, x)
+	if err := b.Write(x, data); err != nil {
 		return err
 	}
-	b.Copy(dst, wide)
+	b.Copy(dst, x)
 	return nil
 }

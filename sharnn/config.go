@@ -92,5 +92,21 @@ func (c Config) keepBefore(rows, t int) int {
 	return max(min(rows, room), 0)
 }
 
-// Element types that a model can be made of.
+// ParseDType finds the dtype in which to read a model, as in a -dtype flag:
+// float32, float64, bf16 or int8, or none, which stands for the folder's own.
+func ParseDType(name string) (tensor.DType, error) {
+	switch name {
+	case "":
+		return 0, nil
+	case "bf16":
+		return tensor.BFloat16, nil
+	}
+	d, err := tensor.ParseDType(name)
+	if err != nil || !trainable(d.Compute()) {
+		return 0, fmt.Errorf("unknown dtype %q: want float32, float64, bf16 or int8", name)
+	}
+	return d, nil
+}
+
+// Element types that a model can be trained in.
 func trainable(d tensor.DType) bool { return d == tensor.Float32 || d == tensor.Float64 }

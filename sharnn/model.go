@@ -16,7 +16,7 @@ import (
 type Model struct {
 	Config  Config
 	Backend backend.Backend
-	DType   tensor.DType
+	DType   tensor.DType // of the matrices; vectors are of DType.Compute()
 	Blocks  []*Block
 	Encoder *nn.Embedding // (V, H), also the decoder's weight
 	Decoder *nn.Param     // (V), the decoder's bias
@@ -27,6 +27,9 @@ type Model struct {
 // within 1/sqrt(H), biases 0, layer norms 1 and 0, attention vectors 0 but for
 // r_gate 1. The caller frees it.
 func New(b backend.Backend, dtype tensor.DType, c Config, seed uint64) (*Model, error) {
+	if !trainable(dtype) {
+		return nil, fmt.Errorf("a new model of %v: want float32 or float64", dtype)
+	}
 	m, err := empty(b, dtype, c)
 	if err != nil {
 		return nil, err
@@ -39,15 +42,15 @@ func empty(b backend.Backend, dtype tensor.DType, c Config) (*Model, error) {
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("model configuration: %w", err)
 	}
-	if !trainable(dtype) {
-		return nil, fmt.Errorf("a model of %v: want float32 or float64", dtype)
+	if !trainable(dtype.Compute()) {
+		return nil, fmt.Errorf("a model of %v: want float32 or float64, or bf16 or int8 for one that is only read", dtype)
 	}
 	m := &Model{Config: c, Backend: b, DType: dtype}
 	for i := range c.Layers {
 		m.Blocks = append(m.Blocks, NewBlock(b, dtype, c, c.attends(i)))
 	}
 	m.Encoder = nn.NewEmbedding(b, dtype, c.Symbols, c.Width)
-	m.Decoder = nn.NewParam(b, dtype, 0, c.Symbols)
+	m.Decoder = nn.NewParam(b, dtype.Compute(), 0, c.Symbols)
 	if c.Collapsed {
 		m.Collapse()
 	}

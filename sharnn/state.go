@@ -141,15 +141,16 @@ func (m *memory) add(b backend.Backend, t *autograd.Tape, own *tensor.Tensor, li
 	m.trim(limit)
 }
 
-// reserve makes room for n rows. The ring doubles up to limit, so that short
-// texts do not pay for a long memory; the old ring is left to the tape.
+// reserve makes room for n rows. A first segment gets what it needs, a second
+// one the whole limit: growing by steps would hold two rings at a time, half of
+// the peak of a training run. The old ring is left to the tape.
 func (m *memory) reserve(b backend.Backend, t *autograd.Tape, n, limit int, like *tensor.Tensor) {
 	if m.ring != nil && n <= m.ring.Shape[0] {
 		return
 	}
 	capacity := n
 	if m.ring != nil {
-		capacity = max(n, min(2*m.ring.Shape[0], limit))
+		capacity = max(n, limit)
 	}
 	ring := backend.New(b, like.DType, capacity, like.Shape[1], like.Shape[2])
 	at := 0

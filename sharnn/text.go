@@ -6,6 +6,7 @@ import (
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/sharnn/corpus"
+	"github.com/tiller-ml/tiller/tensor"
 )
 
 // ByteVocab is the vocabulary of a model over bytes. A description without one,
@@ -24,10 +25,10 @@ func (d *Description) ByteVocab() (*corpus.Vocab, error) {
 	return &v, nil
 }
 
-// LoadBytes reads a model over bytes and its vocabulary from their folder. The
-// caller frees the model.
-func LoadBytes(b backend.Backend, dir string) (*Model, *corpus.Vocab, error) {
-	m, d, err := Load(b, dir, 0)
+// LoadBytes reads a model over bytes and its vocabulary from their folder, the
+// model in a dtype as [Load] does. The caller frees the model.
+func LoadBytes(b backend.Backend, dir string, dtype tensor.DType) (*Model, *corpus.Vocab, error) {
+	m, d, err := Load(b, dir, dtype)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -84,7 +84,7 @@ type counting struct {
 }
 
 func (c *counting) Alloc(dtype tensor.DType, n int) (tensor.Buffer, error) {
-	c.most = max(c.most, live(c.Backend)+int64(n)*int64(dtype.Size()))
+	c.most = max(c.most, live(c.Backend)+int64(dtype.Bytes(n)))
 	return c.Backend.Alloc(dtype, n)
 }
 
@@ -103,7 +103,7 @@ func loadDamaged(t testing.TB, b backend.Backend, dir string, config, weights []
 	runtime.ReadMemStats(&before)
 	held := live(b)
 	c := &counting{Backend: b}
-	m, v, err := sharnn.LoadBytes(c, dir)
+	m, v, err := sharnn.LoadBytes(c, dir, 0)
 	if err == nil {
 		require.Equal(t, m.Config.Symbols, v.Len())
 		m.Free()

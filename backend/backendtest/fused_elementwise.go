@@ -83,15 +83,17 @@ func (s *suite) boom(t *testing.T) {
 	for _, d := range floats {
 		for _, c := range dropoutCases {
 			for _, m := range [][3]int{{1, 1, 1}, {3, 4, 8}, {3, 4, 11}, {5, 7, 7}, {2, 8, 3}, {0, 4, 8}, {40, 64, 256}, {257, 33, 140}} {
-				t.Run(fmt.Sprint(d, c.name, m), func(t *testing.T) { s.boomCase(t, b, d, c, m[0], m[1], m[2]) })
+				for _, wd := range weightTypes(d) {
+					t.Run(fmt.Sprint(d, wd, c.name, m), func(t *testing.T) { s.boomCase(t, b, d, wd, c, m[0], m[1], m[2]) })
+				}
 			}
 		}
 	}
 }
 
-func (s *suite) boomCase(t *testing.T, b backend.Boomer, d tensor.DType, c dropouts, n, h, f int) {
+func (s *suite) boomCase(t *testing.T, b backend.Boomer, d, wd tensor.DType, c dropouts, n, h, f int) {
 	x, bias, g := normals(46, n, h).rounded(d), normals(48, f).rounded(d), normals(49, n, h).rounded(d)
-	w := normals(47, f, h).mapped(func(v float64) float64 { return v / math.Sqrt(float64(h)) }).rounded(d)
+	w := normals(47, f, h).mapped(func(v float64) float64 { return v / math.Sqrt(float64(h)) }).rounded(d).kept(wd)
 	site, factors := s.site(t, c, d, 50, n, f)
 	u, y := newArray(n, f), newArray(n, h)
 	each(u.shape, func(i []int) {
@@ -104,7 +106,7 @@ func (s *suite) boomCase(t *testing.T, b backend.Boomer, d tensor.DType, c dropo
 			y.data[i[0]*h+i[1]%h] += gelu(sum) * factors.at(i...)
 		}
 	})
-	tx, tw, tb, tg := s.put(t, dense, d, x), s.put(t, dense, d, w), s.put(t, dense, d, bias), s.put(t, dense, d, g)
+	tx, tw, tb, tg := s.put(t, dense, d, x), s.weights(t, d, wd, w), s.put(t, dense, d, bias), s.put(t, dense, d, g)
 	ty, tu, du := s.out(d, n, h), s.out(d, n, f), s.out(d, n, f)
 	b.Boom(ty.view, tu.view, tx, tw, tb, site)
 	tol := tolerance{1e-5, 1e-12}.of(d)

@@ -74,18 +74,21 @@ func (s *suite) lstm(t *testing.T) {
 	b := ability[backend.LSTMer](s, t)
 	for _, d := range floats {
 		for _, m := range [][4]int{{1, 1, 1, 1}, {3, 2, 3, 2}, {4, 1, 5, 3}, {2, 5, 4, 8}, {6, 16, 24, 33}, {4, 33, 40, 64}, {3, 3, 130, 128}} {
-			t.Run(fmt.Sprint(d, m), func(t *testing.T) { s.lstmCase(t, b, d, m) })
+			for _, wd := range weightTypes(d) {
+				t.Run(fmt.Sprint(d, wd, m), func(t *testing.T) { s.lstmCase(t, b, d, wd, m) })
+			}
 		}
 	}
 }
 
-func (s *suite) lstmCase(t *testing.T, b backend.LSTMer, d tensor.DType, m [4]int) {
+func (s *suite) lstmCase(t *testing.T, b backend.LSTMer, d, wd tensor.DType, m [4]int) {
 	o := newLSTMOracle(d, m[0], m[1], m[2], m[3])
+	o.wih, o.whh = o.wih.kept(wd), o.whh.kept(wd)
 	o.run()
 	steps, batch, in, n := m[0], m[1], m[2], m[3]
 	c := &backend.LSTMCall{
 		X: s.put(t, dense, d, o.x), H0: s.put(t, dense, d, o.h0), C0: s.put(t, dense, d, o.c0),
-		Wih: s.put(t, dense, d, o.wih), Whh: s.put(t, dense, d, o.whh), Bih: s.put(t, dense, d, o.bih), Bhh: s.put(t, dense, d, o.bhh),
+		Wih: s.weights(t, d, wd, o.wih), Whh: s.weights(t, d, wd, o.whh), Bih: s.put(t, dense, d, o.bih), Bhh: s.put(t, dense, d, o.bhh),
 		Y: s.out(d, steps, batch, n).view, HN: s.out(d, batch, n).view, CN: s.out(d, batch, n).view,
 		Gates: s.out(d, steps, batch, 4*n).view, Cells: s.out(d, steps, batch, n).view,
 	}
@@ -95,6 +98,9 @@ func (s *suite) lstmCase(t *testing.T, b backend.LSTMer, d tensor.DType, m [4]in
 		dy, dhn, dcn *tensor.Tensor
 	}{{"all", dy, dhn, dcn}, {"y", dy, nil, nil}, {"hn", nil, dhn, nil}, {"cn", nil, nil, dcn}} {
 		for _, wanted := range []int{0x7f &^ 0x40, 1, 2 | 4, 8, 16 | 32} {
+			if wd != d {
+				wanted &= 1 | 2 | 4 // stored weights have no gradient
+			}
 			b.LSTM(c)
 			s.lstmForward(t, d, o, c)
 			g := &backend.LSTMGrads{DY: from.dy, DHN: from.dhn, DCN: from.dcn}

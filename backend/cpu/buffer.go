@@ -175,6 +175,12 @@ func slice[T tensor.Elem](t *tensor.Tensor) []T { return elements[T](t) }
 
 // elements is slice for bfloat16, too.
 func elements[T number](t *tensor.Tensor) []T {
+	all := cast[T](storage(t))
+	return all[min(t.Offset, len(all)):]
+}
+
+// storage is all bytes of t's buffer.
+func storage(t *tensor.Tensor) []byte {
 	s, ok := t.Buf.(*buffer)
 	if !ok {
 		tensor.Panicf("cpu", []*tensor.Tensor{t}, "the buffer is not this backend's")
@@ -182,8 +188,7 @@ func elements[T number](t *tensor.Tensor) []T {
 	if s.freed.Load() {
 		tensor.Panicf("cpu", []*tensor.Tensor{t}, "the buffer is freed already")
 	}
-	all := cast[T](s.mem)
-	return all[min(t.Offset, len(all)):]
+	return s.mem
 }
 
 // cast looks at bytes as elements.

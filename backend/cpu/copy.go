@@ -9,6 +9,10 @@ import (
 // Copy writes src to dst, converting where the dtypes differ: floats to int32
 // towards zero, to a narrower float by rounding to nearest even.
 func (b *Backend) Copy(dst, src *tensor.Tensor) {
+	if dst.DType == tensor.Int8 || src.DType == tensor.Int8 {
+		b.copyBlocks(dst, src)
+		return
+	}
 	l := b.elementwise(dst.Shape, dst, src)
 	defer b.done(l)
 	if dst.DType == src.DType {
@@ -148,6 +152,10 @@ func roundToOdd(v float64) float32 {
 
 // Fill writes one value to every element of dst.
 func (b *Backend) Fill(dst *tensor.Tensor, value float64) {
+	if dst.DType == tensor.Int8 {
+		b.fillBlocks(dst, float32(value))
+		return
+	}
 	l := b.elementwise(dst.Shape, dst)
 	defer b.done(l)
 	switch dst.DType {

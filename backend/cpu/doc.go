@@ -14,6 +14,11 @@
 // other kernel float32 and float64. Another dtype panics with a
 // [*tensor.Error].
 //
+// Weights of bfloat16 and Int8 (which Copy converts from and to float32, and
+// Fill fills) serve MatMul, LSTM and Boom as their right factors and Gather as a
+// table, beside float32. They are read as they are stored: few rows at the pace
+// of memory, many by way of a band of rows at a time in scratch memory.
+//
 // The numbers never depend on the number of threads: folds are cut into chunks
 // by their shape alone. Tensors may have up to 8 axes longer than 1.
 //

@@ -1,3 +1,6 @@
+// The race detector makes sync.Pool drop what it holds.
+//go:build !race
+
 package cpu
 
 import (

@@ -42,10 +42,10 @@ func boomForward[T float](b *Backend, y, u, x, w, bias *tensor.Tensor, d backend
 	us := dense(slice[T](u), m.rows, m.inner)
 	ys := dense(slice[T](y), m.rows, m.width)
 	xs := dense(slice[T](x), m.rows, x.Shape[1])
-	wt := dense(slice[T](w), m.inner, x.Shape[1]).transpose()
+	wt := weightsOf[T]("Boom", w).transpose()
 	bs := slice[T](bias)[:m.inner]
-	if m.rows <= boomBlock {
-		mul(b, us, xs, wt, false)
+	if m.rows <= boomBlock || wt.stored.Format != 0 {
+		mulWeights(b, b.pool, us, xs, wt, false)
 		m.eachRow(func(i int, tmp []T) { m.forward(i, ys.row(i), us.row(i), bs, tmp) })
 		return
 	}

@@ -83,7 +83,7 @@ func (l *lstm[T]) operands(g *backend.LSTMGrads) {
 	rows := l.steps * l.batch
 	dz := dense(l.gates, rows, 4*l.size)
 	if g.DX != nil {
-		mul(l.b, dense(slice[T](g.DX), rows, l.in), dz, l.wih, false)
+		mulWeights(l.b, l.b.pool, dense(slice[T](g.DX), rows, l.in), dz, l.wih, false)
 	}
 	if g.DWih != nil {
 		mul(l.b, dense(slice[T](g.DWih), 4*l.size, l.in), dz.transpose(), dense(l.x, rows, l.in), false)

@@ -9,8 +9,8 @@ import (
 
 // resident is the right factor of many products: packed once where that pays.
 type resident[T float] struct {
-	plain  matrix[T]
-	packed *gemm.Packed // of float32 only
+	weights weights[T]
+	packed  *gemm.Packed // of float32 only
 }
 
 // packedUses is how many products of a few rows pay for packing the factor.
@@ -19,10 +19,11 @@ const packedUses = 4
 // packs keeps the memory of packed factors for the next call.
 var packs = sync.Pool{New: func() any { return new(gemm.Packed) }}
 
-// hold prepares x for a number of products; drop ends that.
-func hold[T float](b *Backend, x matrix[T], uses int) resident[T] {
-	r := resident[T]{plain: x}
-	if x, ok := any(x).(matrix[float32]); ok && uses >= packedUses {
+// hold prepares w for a number of products; drop ends that. Weights that are
+// only stored are never packed: that would be a copy in float32.
+func hold[T float](b *Backend, w weights[T], uses int) resident[T] {
+	r := resident[T]{weights: w}
+	if x, ok := any(w.plain).(matrix[float32]); ok && w.stored.Format == 0 && uses >= packedUses {
 		r.packed = packs.Get().(*gemm.Packed)
 		r.packed.Reset(b.pool, panel(x))
 	}
@@ -38,7 +39,7 @@ func (r *resident[T]) drop() {
 // mul is c = a x, or c += a x.
 func (r *resident[T]) mul(b *Backend, p *pool.Pool, c, a matrix[T], accumulate bool) {
 	if r.packed == nil {
-		product(b, p, c, a, r.plain, accumulate)
+		mulWeights(b, p, c, a, r.weights, accumulate)
 		return
 	}
 	var beta float32

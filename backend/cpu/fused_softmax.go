@@ -107,7 +107,7 @@ func (b *Backend) CrossEntropy(loss, lse, logits, targets *tensor.Tensor) {
 func crossEntropy[T float](b *Backend, loss, lse, logits, targets *tensor.Tensor) {
 	v := vectors[T]()
 	n, width := rowsOf(logits)
-	target := checkTargets("CrossEntropy", logits, targets)
+	target := checkTargets("CrossEntropy", width, logits, targets)
 	losses, lses, xs := slice[T](loss), slice[T](lse), slice[T](logits)
 	eachRow(b, n, width, func(i int, tmp []T) {
 		x := xs[i*width : (i+1)*width]
@@ -117,12 +117,12 @@ func crossEntropy[T float](b *Backend, loss, lse, logits, targets *tensor.Tensor
 	})
 }
 
-// checkTargets panics where a target is not a column of logits.
-func checkTargets(op string, logits, targets *tensor.Tensor) []int32 {
+// checkTargets panics where a target is not one of so many symbols.
+func checkTargets(op string, symbols int, operand, targets *tensor.Tensor) []int32 {
 	target := slice[int32](targets)[:targets.Len()]
 	for i, t := range target {
-		if t < 0 || int(t) >= logits.Dim(-1) {
-			tensor.Panicf(op, []*tensor.Tensor{logits, targets}, "target %d of row %d is not one of %d", t, i, logits.Dim(-1))
+		if t < 0 || int(t) >= symbols {
+			tensor.Panicf(op, []*tensor.Tensor{operand, targets}, "target %d of row %d is not one of %d", t, i, symbols)
 		}
 	}
 	return target
@@ -140,7 +140,7 @@ func (b *Backend) CrossEntropyGrad(dlogits, logits, lse, targets, dloss *tensor.
 func crossEntropyGrad[T float](b *Backend, dlogits, logits, lse, targets, dloss *tensor.Tensor) {
 	v := vectors[T]()
 	n, width := rowsOf(logits)
-	target := checkTargets("CrossEntropyGrad", logits, targets)
+	target := checkTargets("CrossEntropyGrad", width, logits, targets)
 	ds, xs, lses, scales := slice[T](dlogits), slice[T](logits), slice[T](lse), slice[T](dloss)
 	b.pool.For(n, max(1, rowGrain/max(width, 1)), func(lo, hi int) {
 		for i := lo; i < hi; i++ {

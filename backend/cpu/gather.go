@@ -53,6 +53,10 @@ func (r *rows) each(lo, hi int, visit func(list, table, index int)) {
 // Gather is dst[i...] = table[index[i...]].
 func (b *Backend) Gather(dst, table, index *tensor.Tensor) {
 	r := newRows("Gather", dst, table, index, true)
+	if dst.DType != table.DType {
+		gatherStored(b, r, dst, table)
+		return
+	}
 	switch dst.DType.Size() {
 	case 8:
 		gatherRows(b, r, slice[float64](dst), slice[float64](table))
@@ -80,6 +84,27 @@ func gatherRows[T number](b *Backend, r *rows, dst, table []T) {
 					d[i*dk] = s[i*tk]
 				}
 			})
+		})
+	})
+}
+
+// gatherStored is Gather from a table of bfloat16 or Int8 into float32.
+func gatherStored(b *Backend, r *rows, dst, table *tensor.Tensor) {
+	m, transposed := stored("Gather", table)
+	if dst.DType != tensor.Float32 || transposed {
+		tensor.Panicf("Gather", []*tensor.Tensor{dst, table}, "no kernel for %v from %v", dst.DType, table.DType)
+	}
+	step, out := r.row.inner(0), slice[float32](dst)
+	b.pool.For(r.at.size, max(1, grain/max(1, m.Cols)), func(lo, hi int) {
+		row := scratch[float32](b, m.Cols)
+		defer release(b, row)
+		r.each(lo, hi, func(to, _, k int) {
+			if step == 1 {
+				m.Widen(out[to:], k)
+				return
+			}
+			m.Widen(row, k)
+			scatter(out[to:], row, step)
 		})
 	})
 }

@@ -8,6 +8,10 @@ const largeProduct = 1 << 23
 
 // MatMul is dst = a b, or dst += a b, for each entry of the leading axes.
 func (b *Backend) MatMul(dst, a, x *tensor.Tensor, accumulate bool) {
+	if x.DType.Compute() != x.DType {
+		b.storedProducts(dst, a, x, accumulate)
+		return
+	}
 	switch dst.DType {
 	case tensor.Float32:
 		products[float32](b, dst, a, x, accumulate)

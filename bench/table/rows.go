@@ -104,21 +104,21 @@ func training() []row {
 	small, large, none := step(256, 128, 16), step(1024, 128, 8), step(256, 0, 16)
 	all := []row{
 		{work: "training step, emsize 256", bench: small, metric: tokens, goal: goal{false, [2]float64{0, 7000}}},
-		{work: "its peak memory", bench: small, metric: peak, goal: goal{false, [2]float64{350, 350}}},
+		{work: "training step, emsize 256: peak memory", bench: small, metric: peak, goal: goal{false, [2]float64{350, 350}}},
 		{work: "training step, emsize 1024", bench: large, metric: tokens, goal: goal{true, [2]float64{0, 3}}},
 	}
 	for _, n := range []int{1000, 2500} {
-		all = append(all, row{work: fmt.Sprintf("its time with %d rows of memory, over none", n), bench: step(256, n, 16), base: none, metric: times})
+		all = append(all, row{work: fmt.Sprintf("training step, emsize 256: time with %d rows of memory, over none", n), bench: step(256, n, 16), base: none, metric: times})
 	}
 	long := step(256, 5000, 16)
 	all = append(all,
-		row{work: "its time with 5000 rows of memory, over none", bench: long, base: none, metric: times, goal: goal{false, [2]float64{1.9, 1.9}}},
-		row{work: "its peak memory with 5000 rows, over none", bench: long, base: none, metric: peakTimes, goal: goal{false, [2]float64{1.3, 1.3}}},
+		row{work: "training step, emsize 256: time with 5000 rows of memory, over none", bench: long, base: none, metric: times, goal: goal{false, [2]float64{1.9, 1.9}}},
+		row{work: "training step, emsize 256: peak memory with 5000 rows, over none", bench: long, base: none, metric: peakTimes, goal: goal{false, [2]float64{1.3, 1.3}}},
 		row{work: "one-layer LSTM, H=256, Adam, step", bench: bench{jobsPkg, "BenchmarkLSTMLM/H=256/B=16"}, metric: tokens, goal: goal{false, [2]float64{0, 35000}}})
 	for i := range all {
 		all[i].reference = pyTorch
 	}
-	return append(all, row{work: "Go heap of a training step, emsize 256", bench: small, metric: heap, goal: goal{false, [2]float64{64, 64}}})
+	return append(all, row{work: "training step, emsize 256: Go heap", bench: small, metric: heap, goal: goal{false, [2]float64{64, 64}}})
 }
 
 func decoding() []row {

@@ -11,7 +11,9 @@ type Backend struct {
 
 // Flags adds -backend and -threads in a group of their own.
 func (b *Backend) Flags(f *Flags) {
-	b.Name = "cpu"
+	if b.Name == "" {
+		b.Name = "cpu"
+	}
 	g := f.Group("Machine")
 	g.Add(&b.Name, "backend", "the `name` of the backend that computes; cpu is on every machine")
 	g.Add(&b.Threads, "threads", "threads of the CPU backend; 0 takes all cores (GOMAXPROCS). Results do not depend on it")

@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/tiller-ml/tiller/internal/command"
+	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/sharnn/corpus"
+	"github.com/tiller-ml/tiller/tensor"
 )
 
 // program is how this command is called.
@@ -27,6 +29,8 @@ type settings struct {
 	part        string
 	bptt, batch int
 	json        bool
+	weights     string // as given
+	dtype       tensor.DType
 	machine     command.Backend
 }
 
@@ -39,6 +43,7 @@ func (s *settings) flags() *command.Flags {
 	g := f.Group("Model")
 	g.Add(&s.checkpoint, "checkpoint", "the `folder` that train wrote (its -out)")
 	g.Add(&s.mem, "mem", "`positions` that the attention sees, its segment included, or several such numbers for a line each: 0,1000,5000. 0 is no memory: it sees its own segment alone. None: as in training")
+	g.Add(&s.weights, "dtype", "`float32, float64, bf16 or int8`: what the weights are read as; none: as they were saved. bf16 and int8 show what rounding them costs")
 	g = f.Group("Text")
 	g.Add(&s.data, "data", "a `file`, a folder, a .gz or a .zip; not given: the text of the training; empty: the Go standard library's source")
 	g.Add(&s.split, "split", "how the text is cut into `parts`, as in train; not given: as in the training")
@@ -62,10 +67,14 @@ func (s *settings) check() error {
 	case s.batch < 0:
 		return fmt.Errorf("-batch_size is %d: want 1 or more, or 0 for a choice by length", s.batch)
 	}
+	var err error
+	if s.dtype, err = sharnn.ParseDType(s.weights); err != nil {
+		return fmt.Errorf("-dtype: %w", err)
+	}
 	if s.split == "" {
 		return nil
 	}
-	_, err := corpus.ParseSplit(s.split)
+	_, err = corpus.ParseSplit(s.split)
 	return err
 }
 

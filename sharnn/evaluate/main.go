@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		return err
 	}
 	defer b.Close()
-	m, vocab, err := sharnn.LoadBytes(b, s.checkpoint)
+	m, vocab, err := sharnn.LoadBytes(b, s.checkpoint, s.dtype)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func expected(t *testing.T, dir string, piece []byte, memory int, e sharnn.Evalu
 	b, err := backend.Open("cpu", backend.Config{})
 	require.NoError(t, err)
 	defer b.Close()
-	m, vocab, err := sharnn.LoadBytes(b, dir)
+	m, vocab, err := sharnn.LoadBytes(b, dir, 0)
 	require.NoError(t, err)
 	defer m.Free()
 	ids, err := vocab.Encode(piece)
@@ -132,7 +132,7 @@ func TestEvaluateTable(t *testing.T) {
 		want += fmt.Sprintf("%9d %12.5f %12.5f %16.5f %16.5f        SPEED\n", memory,
 			sharnn.Bits(r.Nats), r.Nats, sharnn.Bits(r.Reference), r.Reference)
 	}
-	assert.Equal(t, want, regexp.MustCompile(`(?m) {8}\s*\d+$`).ReplaceAllString(out.String(), "        SPEED"))
+	assert.Equal(t, want, regexp.MustCompile(`(?m) {4} *\d+$`).ReplaceAllString(out.String(), "        SPEED"))
 }
 
 func TestLanesByLength(t *testing.T) {
@@ -145,10 +145,27 @@ func TestLanesByLength(t *testing.T) {
 	}
 }
 
+// Rounding the weights moves the figure, and hardly.
+func TestEvaluateDType(t *testing.T) {
+	dir, _ := folder(t, `{"data": TEXT, "split": "80/10/10", "bptt": 7}`)
+	nats := map[string]float64{}
+	for _, dtype := range []string{"float32", "bf16", "int8"} {
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), []string{"-checkpoint", dir, "-dtype", dtype, "-json"}, nil, &out, io.Discard))
+		var r report
+		require.NoError(t, json.Unmarshal(out.Bytes(), &r))
+		nats[dtype] = r.Lines[0].Nats
+	}
+	for _, dtype := range []string{"bf16", "int8"} {
+		assert.NotEqual(t, nats["float32"], nats[dtype], dtype)
+		assert.InDelta(t, nats["float32"], nats[dtype], 0.02, dtype)
+	}
+}
+
 func TestEvaluateHelp(t *testing.T) {
 	var out bytes.Buffer
 	assert.ErrorIs(t, run(t.Context(), []string{"-h"}, nil, &out, nil), flag.ErrHelp)
-	for _, name := range strings.Fields("checkpoint data split part mem bptt batch_size json backend threads config") {
+	for _, name := range strings.Fields("checkpoint data split part mem dtype bptt batch_size json backend threads config") {
 		assert.Regexp(t, `\n  -`+name+`[ \n]`, out.String())
 	}
 }
@@ -181,6 +198,7 @@ func TestEvaluateErrors(t *testing.T) {
 		{"no test part", known, "-split 90/10 -part test", "the split 90/10 has no test part: evaluate -part valid"},
 		{"part", known, "-part train", `unknown part "train": want valid or test`},
 		{"split", known, "-split x", `split "x": want two or three numbers such as 90/5/5 or 90/10`},
+		{"dtype", known, "-dtype fp8", `-dtype: unknown dtype "fp8": want float32, float64, bf16 or int8`},
 		{"bptt", known, "-bptt -1", "-bptt is -1: want 1 or more, or 0 for the training's"},
 		{"batch", known, "-batch_size -1", "-batch_size is -1: want 1 or more, or 0 for a choice by length"},
 		{"mem", known, "-mem 5,-1", `invalid value "5,-1" for flag -mem: "-1" is not a number of positions, 0 or more`},

@@ -82,7 +82,7 @@ func TestGenerate(t *testing.T) {
 func TestGenerateFlagsMatter(t *testing.T) {
 	dir := checkpoint(t)
 	seen := map[string]string{}
-	for _, args := range []string{"", "-seed 2", "-temperature 0", "-temperature 9", "-top_k 2", "-temperature 9 -top_p 0.9", "-prompt abcabc", "-mem 0"} {
+	for _, args := range []string{"", "-seed 2", "-temperature 0", "-temperature 9", "-top_k 2", "-temperature 9 -top_p 0.9", "-prompt abcabc", "-mem 0", "-dtype bf16", "-dtype int8"} {
 		out := output(t, "", append(strings.Fields(args), "-checkpoint", dir, "-n", "1500")...)
 		same, found := seen[out]
 		assert.False(t, found, "%q gives the text of %q", args, same)
@@ -134,7 +134,7 @@ func TestGenerateStopsReading(t *testing.T) {
 func TestGenerateHelp(t *testing.T) {
 	var out bytes.Buffer
 	assert.ErrorIs(t, run(t.Context(), []string{"-h"}, nil, &out), flag.ErrHelp)
-	for _, name := range strings.Fields("checkpoint prompt n temperature top_k top_p seed mem backend threads config") {
+	for _, name := range strings.Fields("checkpoint prompt n temperature top_k top_p seed mem dtype backend threads config") {
 		assert.Contains(t, out.String(), "\n  -"+name+" ")
 	}
 }
@@ -179,6 +179,7 @@ func TestGenerateErrors(t *testing.T) {
 		{"top_p", []string{"-checkpoint", dir, "-top_p", "0"}, nil, nil, "top_p is 0: want more than 0 and at most 1"},
 		{"n", []string{"-checkpoint", dir, "-n", "-5"}, nil, nil, "-n is -5: want 0 or more"},
 		{"mem", []string{"-checkpoint", dir, "-mem", "-2"}, nil, nil, "-mem is -2: want 0 or more, or -1 for the model's own"},
+		{"dtype", []string{"-checkpoint", dir, "-dtype", "int32"}, nil, nil, `-dtype: unknown dtype "int32": want float32, float64, bf16 or int8`},
 		{"backend", []string{"-checkpoint", dir, "-backend", "abacus"}, nil, nil, `unknown backend "abacus": this program has cpu`},
 		{"threads", []string{"-checkpoint", dir, "-threads", "-1"}, nil, nil, "negative number of threads"},
 		{"unknown flag", []string{"-top-k", "3"}, nil, nil, "no flag -top-k; did you mean -top_k?"},

@@ -153,9 +153,8 @@ func (t *trainer) saveBest(nats float64) error {
 // json are the effective flags, without those that name the run's own folder.
 func (t *trainer) json() []byte {
 	s := *t.settings
-	f := s.flags()
-	s.machine, s.out, s.resume = t.machine, "", "" // flags puts its default backend there
-	return f.JSON()
+	s.out, s.resume = "", ""
+	return s.flags().JSON()
 }
 
 func (t *trainer) saveSettings(dir string) error {

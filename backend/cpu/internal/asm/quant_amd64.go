@@ -4,12 +4,12 @@
 
 package asm
 
-// DotBFloat16AVX2 is a tile of x w^T, in which w(j, k) is the bfloat16 number k of the row that
-// begins at byte j*ldw:
+// DotBFloat16AVX2 is a tile of x w^T. The row j of w begins at byte j*ldw, and
+// w(j, k) is the bfloat16 number k of it:
 //
 //	wide := 2
 //	if rows == 1 {
-//		wide = 4
+//		wide = (cols + 3) / 4 * 4
 //	}
 //	for i := range rows {
 //		for j := range wide {
@@ -21,15 +21,15 @@ package asm
 //		}
 //	}
 //
-// It needs 1 <= rows <= 4, 1 <= cols <= wide and blocks >= 1, and room in out for
-// an even number of rows. On the way it prefetches the rows of weights after its
-// own.
+// It needs 1 <= rows <= 4, cols >= 1, at most 2 where there are more rows, and
+// blocks >= 1, and room in out for an even number of rows if there are more. On the
+// way it prefetches the rows of weights after its own.
 //
 //go:noescape
 func DotBFloat16AVX2(rows int, cols int, blocks int, x *float32, ldx int, w *byte, ldw int, out *float32)
 
-// AxpyBFloat16AVX2 adds a tile of x w, in which w(p, k) is the bfloat16 number k of the row that
-// begins at byte p*ldw:
+// AxpyBFloat16AVX2 adds a tile of x w. The row p of w begins at byte p*ldw, and
+// w(p, k) is the bfloat16 number k of it:
 //
 //	for i := range rows {
 //		for k := range 32 * blocks {
@@ -45,7 +45,8 @@ func DotBFloat16AVX2(rows int, cols int, blocks int, x *float32, ldx int, w *byt
 //go:noescape
 func AxpyBFloat16AVX2(rows int, n int, blocks int, x *float32, ldx int, w *byte, ldw int, y *float32, ldy int)
 
-// WidenBFloat16AVX2 converts whole blocks, w(k) being the bfloat16 number k of the row at w:
+// WidenBFloat16AVX2 converts whole blocks of a row; w(k) is
+// the bfloat16 number k of it:
 //
 //	for k := range 32 * blocks {
 //		dst[k] = w(k)
@@ -56,12 +57,12 @@ func AxpyBFloat16AVX2(rows int, n int, blocks int, x *float32, ldx int, w *byte,
 //go:noescape
 func WidenBFloat16AVX2(blocks int, dst *float32, w *byte)
 
-// DotInt8AVX2 is a tile of x w^T, in which w(j, k) is element k%32 of block k/32, times the block's scale, of the row that
-// begins at byte j*ldw:
+// DotInt8AVX2 is a tile of x w^T. The row j of w begins at byte j*ldw, and
+// w(j, k) is element k%32 of block k/32, times the block's scale, of it:
 //
 //	wide := 2
 //	if rows == 1 {
-//		wide = 4
+//		wide = (cols + 3) / 4 * 4
 //	}
 //	for i := range rows {
 //		for j := range wide {
@@ -73,15 +74,15 @@ func WidenBFloat16AVX2(blocks int, dst *float32, w *byte)
 //		}
 //	}
 //
-// It needs 1 <= rows <= 4, 1 <= cols <= wide and blocks >= 1, and room in out for
-// an even number of rows. On the way it prefetches the rows of weights after its
-// own.
+// It needs 1 <= rows <= 4, cols >= 1, at most 2 where there are more rows, and
+// blocks >= 1, and room in out for an even number of rows if there are more. On the
+// way it prefetches the rows of weights after its own.
 //
 //go:noescape
 func DotInt8AVX2(rows int, cols int, blocks int, x *float32, ldx int, w *byte, ldw int, out *float32)
 
-// AxpyInt8AVX2 adds a tile of x w, in which w(p, k) is element k%32 of block k/32, times the block's scale, of the row that
-// begins at byte p*ldw:
+// AxpyInt8AVX2 adds a tile of x w. The row p of w begins at byte p*ldw, and
+// w(p, k) is element k%32 of block k/32, times the block's scale, of it:
 //
 //	for i := range rows {
 //		for k := range 32 * blocks {
@@ -97,7 +98,8 @@ func DotInt8AVX2(rows int, cols int, blocks int, x *float32, ldx int, w *byte, l
 //go:noescape
 func AxpyInt8AVX2(rows int, n int, blocks int, x *float32, ldx int, w *byte, ldw int, y *float32, ldy int)
 
-// WidenInt8AVX2 converts whole blocks, w(k) being element k%32 of block k/32, times the block's scale, of the row at w:
+// WidenInt8AVX2 converts whole blocks of a row; w(k) is
+// element k%32 of block k/32, times the block's scale, of it:
 //
 //	for k := range 32 * blocks {
 //		dst[k] = w(k)
@@ -108,12 +110,12 @@ func AxpyInt8AVX2(rows int, n int, blocks int, x *float32, ldx int, w *byte, ldw
 //go:noescape
 func WidenInt8AVX2(blocks int, dst *float32, w *byte)
 
-// DotBFloat16AVX512 is a tile of x w^T, in which w(j, k) is the bfloat16 number k of the row that
-// begins at byte j*ldw:
+// DotBFloat16AVX512 is a tile of x w^T. The row j of w begins at byte j*ldw, and
+// w(j, k) is the bfloat16 number k of it:
 //
 //	wide := 2
 //	if rows == 1 {
-//		wide = 4
+//		wide = (cols + 3) / 4 * 4
 //	}
 //	for i := range rows {
 //		for j := range wide {
@@ -125,15 +127,15 @@ func WidenInt8AVX2(blocks int, dst *float32, w *byte)
 //		}
 //	}
 //
-// It needs 1 <= rows <= 8, 1 <= cols <= wide and blocks >= 1, and room in out for
-// an even number of rows. On the way it prefetches the rows of weights after its
-// own.
+// It needs 1 <= rows <= 8, cols >= 1, at most 2 where there are more rows, and
+// blocks >= 1, and room in out for an even number of rows if there are more. On the
+// way it prefetches the rows of weights after its own.
 //
 //go:noescape
 func DotBFloat16AVX512(rows int, cols int, blocks int, x *float32, ldx int, w *byte, ldw int, out *float32)
 
-// AxpyBFloat16AVX512 adds a tile of x w, in which w(p, k) is the bfloat16 number k of the row that
-// begins at byte p*ldw:
+// AxpyBFloat16AVX512 adds a tile of x w. The row p of w begins at byte p*ldw, and
+// w(p, k) is the bfloat16 number k of it:
 //
 //	for i := range rows {
 //		for k := range 32 * blocks {
@@ -149,7 +151,8 @@ func DotBFloat16AVX512(rows int, cols int, blocks int, x *float32, ldx int, w *b
 //go:noescape
 func AxpyBFloat16AVX512(rows int, n int, blocks int, x *float32, ldx int, w *byte, ldw int, y *float32, ldy int)
 
-// WidenBFloat16AVX512 converts whole blocks, w(k) being the bfloat16 number k of the row at w:
+// WidenBFloat16AVX512 converts whole blocks of a row; w(k) is
+// the bfloat16 number k of it:
 //
 //	for k := range 32 * blocks {
 //		dst[k] = w(k)
@@ -160,12 +163,12 @@ func AxpyBFloat16AVX512(rows int, n int, blocks int, x *float32, ldx int, w *byt
 //go:noescape
 func WidenBFloat16AVX512(blocks int, dst *float32, w *byte)
 
-// DotInt8AVX512 is a tile of x w^T, in which w(j, k) is element k%32 of block k/32, times the block's scale, of the row that
-// begins at byte j*ldw:
+// DotInt8AVX512 is a tile of x w^T. The row j of w begins at byte j*ldw, and
+// w(j, k) is element k%32 of block k/32, times the block's scale, of it:
 //
 //	wide := 2
 //	if rows == 1 {
-//		wide = 4
+//		wide = (cols + 3) / 4 * 4
 //	}
 //	for i := range rows {
 //		for j := range wide {
@@ -177,15 +180,15 @@ func WidenBFloat16AVX512(blocks int, dst *float32, w *byte)
 //		}
 //	}
 //
-// It needs 1 <= rows <= 8, 1 <= cols <= wide and blocks >= 1, and room in out for
-// an even number of rows. On the way it prefetches the rows of weights after its
-// own.
+// It needs 1 <= rows <= 8, cols >= 1, at most 2 where there are more rows, and
+// blocks >= 1, and room in out for an even number of rows if there are more. On the
+// way it prefetches the rows of weights after its own.
 //
 //go:noescape
 func DotInt8AVX512(rows int, cols int, blocks int, x *float32, ldx int, w *byte, ldw int, out *float32)
 
-// AxpyInt8AVX512 adds a tile of x w, in which w(p, k) is element k%32 of block k/32, times the block's scale, of the row that
-// begins at byte p*ldw:
+// AxpyInt8AVX512 adds a tile of x w. The row p of w begins at byte p*ldw, and
+// w(p, k) is element k%32 of block k/32, times the block's scale, of it:
 //
 //	for i := range rows {
 //		for k := range 32 * blocks {
@@ -201,7 +204,8 @@ func DotInt8AVX512(rows int, cols int, blocks int, x *float32, ldx int, w *byte,
 //go:noescape
 func AxpyInt8AVX512(rows int, n int, blocks int, x *float32, ldx int, w *byte, ldw int, y *float32, ldy int)
 
-// WidenInt8AVX512 converts whole blocks, w(k) being element k%32 of block k/32, times the block's scale, of the row at w:
+// WidenInt8AVX512 converts whole blocks of a row; w(k) is
+// element k%32 of block k/32, times the block's scale, of it:
 //
 //	for k := range 32 * blocks {
 //		dst[k] = w(k)

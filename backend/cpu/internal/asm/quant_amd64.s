@@ -24,7 +24,7 @@ rows4:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -40,8 +40,8 @@ rows4:
 	VXORPS  Y7, Y7, Y7
 
 block4:
-	PREFETCHT0   (AX)(CX*1)
-	PREFETCHT0   (BX)(CX*1)
+	PREFETCHT1   (AX)(CX*1)
+	PREFETCHT1   (BX)(CX*1)
 	VPMOVZXWD    (AX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VPMOVZXWD    (BX), Y9
@@ -147,7 +147,7 @@ rows3:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -163,8 +163,8 @@ rows3:
 	VXORPS  Y7, Y7, Y7
 
 block3:
-	PREFETCHT0   (AX)(CX*1)
-	PREFETCHT0   (BX)(CX*1)
+	PREFETCHT1   (AX)(CX*1)
+	PREFETCHT1   (BX)(CX*1)
 	VPMOVZXWD    (AX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VPMOVZXWD    (BX), Y9
@@ -258,7 +258,7 @@ rows2:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -270,8 +270,8 @@ rows2:
 	VXORPS  Y3, Y3, Y3
 
 block2:
-	PREFETCHT0   (AX)(CX*1)
-	PREFETCHT0   (BX)(CX*1)
+	PREFETCHT1   (AX)(CX*1)
+	PREFETCHT1   (BX)(CX*1)
 	VPMOVZXWD    (AX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VPMOVZXWD    (BX), Y5
@@ -334,101 +334,101 @@ block2:
 	RET
 
 rows1:
-	MOVQ    w+40(FP), AX
-	MOVQ    ldw+48(FP), CX
-	MOVQ    cols+8(FP), DX
-	MOVQ    AX, BX
-	ADDQ    CX, BX
+	MOVQ w+40(FP), AX
+	MOVQ ldw+48(FP), CX
+	MOVQ cols+8(FP), DX
+	MOVQ out+56(FP), BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+
+tile1:
+	MOVQ    AX, DI
+	MOVQ    DI, R8
+	ADDQ    CX, R8
 	CMPQ    DX, $0x01
-	CMOVQLE AX, BX
-	MOVQ    BX, SI
-	ADDQ    CX, SI
+	CMOVQLE DI, R8
+	MOVQ    R8, R9
+	ADDQ    CX, R9
 	CMPQ    DX, $0x02
-	CMOVQLE BX, SI
-	MOVQ    SI, DI
-	ADDQ    CX, DI
+	CMOVQLE R8, R9
+	MOVQ    R9, R10
+	ADDQ    CX, R10
 	CMPQ    DX, $0x03
-	CMOVQLE SI, DI
-	IMUL3Q  $0x04, CX, CX
-	MOVQ    x+24(FP), DX
-	MOVQ    ldx+32(FP), R8
-	SHLQ    $0x02, R8
-	LEAQ    (R8)(R8*2), R8
-	MOVQ    blocks+16(FP), R8
+	CMOVQLE R9, R10
+	MOVQ    x+24(FP), R11
+	MOVQ    ldx+32(FP), R12
+	SHLQ    $0x02, R12
+	LEAQ    (R12)(R12*2), R12
+	MOVQ    blocks+16(FP), R12
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y4, Y4, Y4
 
 block1:
-	PREFETCHT0   (AX)(CX*1)
-	PREFETCHT0   (BX)(CX*1)
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   (DI)(CX*1)
-	VMOVUPS      (DX), Y4
-	VMOVUPS      32(DX), Y5
-	VMOVUPS      64(DX), Y6
-	VMOVUPS      96(DX), Y7
-	VPMOVZXWD    (AX), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y4, Y8, Y0
-	VPMOVZXWD    16(AX), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y5, Y8, Y0
-	VPMOVZXWD    32(AX), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y6, Y8, Y0
-	VPMOVZXWD    48(AX), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y7, Y8, Y0
-	VPMOVZXWD    (BX), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y4, Y8, Y1
-	VPMOVZXWD    16(BX), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y5, Y8, Y1
-	VPMOVZXWD    32(BX), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y6, Y8, Y1
-	VPMOVZXWD    48(BX), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y7, Y8, Y1
-	VPMOVZXWD    (SI), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y4, Y8, Y2
-	VPMOVZXWD    16(SI), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y5, Y8, Y2
-	VPMOVZXWD    32(SI), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y6, Y8, Y2
-	VPMOVZXWD    48(SI), Y8
-	VPSLLD       $0x10, Y8, Y8
-	VFMADD231PS  Y7, Y8, Y2
+	PREFETCHT1   (DI)(SI*1)
+	PREFETCHT1   (R8)(SI*1)
+	PREFETCHT1   (R9)(SI*1)
+	PREFETCHT1   (R10)(SI*1)
+	VMOVUPS      (R11), Y4
+	VMOVUPS      32(R11), Y5
+	VMOVUPS      64(R11), Y6
+	VMOVUPS      96(R11), Y7
 	VPMOVZXWD    (DI), Y8
 	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y4, Y8, Y0
+	VPMOVZXWD    16(DI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y5, Y8, Y0
+	VPMOVZXWD    32(DI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VPMOVZXWD    48(DI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y7, Y8, Y0
+	VPMOVZXWD    (R8), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y4, Y8, Y1
+	VPMOVZXWD    16(R8), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y5, Y8, Y1
+	VPMOVZXWD    32(R8), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VPMOVZXWD    48(R8), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y7, Y8, Y1
+	VPMOVZXWD    (R9), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y4, Y8, Y2
+	VPMOVZXWD    16(R9), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y5, Y8, Y2
+	VPMOVZXWD    32(R9), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VPMOVZXWD    48(R9), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y7, Y8, Y2
+	VPMOVZXWD    (R10), Y8
+	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y4, Y8, Y3
-	VPMOVZXWD    16(DI), Y4
+	VPMOVZXWD    16(R10), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(DI), Y4
+	VPMOVZXWD    32(R10), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y6, Y4, Y3
-	VPMOVZXWD    48(DI), Y4
+	VPMOVZXWD    48(R10), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y7, Y4, Y3
-	ADDQ         $0x40, AX
-	ADDQ         $0x40, BX
-	ADDQ         $0x40, SI
 	ADDQ         $0x40, DI
-	ADDQ         $+128, DX
-	DECQ         R8
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R10
+	ADDQ         $+128, R11
+	DECQ         R12
 	JNZ          block1
-	MOVQ         out+56(FP), AX
 	VUNPCKLPS    Y1, Y0, Y4
 	VUNPCKHPS    Y1, Y0, Y1
 	VADDPS       Y4, Y1, Y0
@@ -440,7 +440,11 @@ block1:
 	VADDPS       Y4, Y1, Y0
 	VEXTRACTF128 $0x01, Y0, X4
 	VADDPS       X4, X0, X0
-	VMOVUPS      X0, (AX)
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x10, BX
+	ADDQ         SI, AX
+	SUBQ         $0x04, DX
+	JGT          tile1
 	VZEROUPPER
 	RET
 
@@ -483,7 +487,7 @@ block2:
 	MOVQ    R8, R12
 
 row2:
-	PREFETCHT0   (SI)(R10*1)
+	PREFETCHT1   (SI)(R10*1)
 	VPMOVZXWD    (SI), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VBROADCASTSS (AX), Y9
@@ -557,7 +561,7 @@ block1:
 	MOVQ    SI, R10
 
 row1:
-	PREFETCHT0   (DX)(R8*1)
+	PREFETCHT1   (DX)(R8*1)
 	VPMOVZXWD    (DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VBROADCASTSS (AX), Y5
@@ -639,7 +643,7 @@ rows4:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -655,8 +659,8 @@ rows4:
 	VXORPS  Y7, Y7, Y7
 
 block4:
-	PREFETCHT0   (AX)(CX*1)
-	PREFETCHT0   (BX)(CX*1)
+	PREFETCHT1   (AX)(CX*1)
+	PREFETCHT1   (BX)(CX*1)
 	VBROADCASTSS (AX), Y8
 	VBROADCASTSS (BX), Y9
 	VPMOVSXBD    4(AX), Y10
@@ -772,7 +776,7 @@ rows3:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -788,8 +792,8 @@ rows3:
 	VXORPS  Y7, Y7, Y7
 
 block3:
-	PREFETCHT0   (AX)(CX*1)
-	PREFETCHT0   (BX)(CX*1)
+	PREFETCHT1   (AX)(CX*1)
+	PREFETCHT1   (BX)(CX*1)
 	VBROADCASTSS (AX), Y8
 	VBROADCASTSS (BX), Y9
 	VPMOVSXBD    4(AX), Y10
@@ -893,7 +897,7 @@ rows2:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -905,8 +909,8 @@ rows2:
 	VXORPS  Y3, Y3, Y3
 
 block2:
-	PREFETCHT0   (AX)(CX*1)
-	PREFETCHT0   (BX)(CX*1)
+	PREFETCHT1   (AX)(CX*1)
+	PREFETCHT1   (BX)(CX*1)
 	VBROADCASTSS (AX), Y4
 	VBROADCASTSS (BX), Y5
 	VPMOVSXBD    4(AX), Y6
@@ -979,109 +983,109 @@ block2:
 	RET
 
 rows1:
-	MOVQ    w+40(FP), AX
-	MOVQ    ldw+48(FP), CX
-	MOVQ    cols+8(FP), DX
-	MOVQ    AX, BX
-	ADDQ    CX, BX
+	MOVQ w+40(FP), AX
+	MOVQ ldw+48(FP), CX
+	MOVQ cols+8(FP), DX
+	MOVQ out+56(FP), BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+
+tile1:
+	MOVQ    AX, DI
+	MOVQ    DI, R8
+	ADDQ    CX, R8
 	CMPQ    DX, $0x01
-	CMOVQLE AX, BX
-	MOVQ    BX, SI
-	ADDQ    CX, SI
+	CMOVQLE DI, R8
+	MOVQ    R8, R9
+	ADDQ    CX, R9
 	CMPQ    DX, $0x02
-	CMOVQLE BX, SI
-	MOVQ    SI, DI
-	ADDQ    CX, DI
+	CMOVQLE R8, R9
+	MOVQ    R9, R10
+	ADDQ    CX, R10
 	CMPQ    DX, $0x03
-	CMOVQLE SI, DI
-	IMUL3Q  $0x04, CX, CX
-	MOVQ    x+24(FP), DX
-	MOVQ    ldx+32(FP), R8
-	SHLQ    $0x02, R8
-	LEAQ    (R8)(R8*2), R8
-	MOVQ    blocks+16(FP), R8
+	CMOVQLE R9, R10
+	MOVQ    x+24(FP), R11
+	MOVQ    ldx+32(FP), R12
+	SHLQ    $0x02, R12
+	LEAQ    (R12)(R12*2), R12
+	MOVQ    blocks+16(FP), R12
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y4, Y4, Y4
-	VXORPS  Y4, Y4, Y4
 
 block1:
-	PREFETCHT0   (AX)(CX*1)
-	PREFETCHT0   (BX)(CX*1)
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   (DI)(CX*1)
-	VMOVUPS      (DX), Y4
-	VMOVUPS      32(DX), Y5
-	VMOVUPS      64(DX), Y6
-	VMOVUPS      96(DX), Y7
-	VPMOVSXBD    4(AX), Y8
-	VCVTDQ2PS    Y8, Y8
-	VMULPS       Y4, Y8, Y8
-	VPMOVSXBD    12(AX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y5, Y9, Y8
-	VPMOVSXBD    20(AX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y6, Y9, Y8
-	VPMOVSXBD    28(AX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS (AX), Y9
-	VFMADD231PS  Y9, Y8, Y0
-	VPMOVSXBD    4(BX), Y8
-	VCVTDQ2PS    Y8, Y8
-	VMULPS       Y4, Y8, Y8
-	VPMOVSXBD    12(BX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y5, Y9, Y8
-	VPMOVSXBD    20(BX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y6, Y9, Y8
-	VPMOVSXBD    28(BX), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y1
-	VPMOVSXBD    4(SI), Y8
-	VCVTDQ2PS    Y8, Y8
-	VMULPS       Y4, Y8, Y8
-	VPMOVSXBD    12(SI), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y5, Y9, Y8
-	VPMOVSXBD    20(SI), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y6, Y9, Y8
-	VPMOVSXBD    28(SI), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VBROADCASTSS (SI), Y9
-	VFMADD231PS  Y9, Y8, Y2
+	PREFETCHT1   (DI)(SI*1)
+	PREFETCHT1   (R8)(SI*1)
+	PREFETCHT1   (R9)(SI*1)
+	PREFETCHT1   (R10)(SI*1)
+	VMOVUPS      (R11), Y4
+	VMOVUPS      32(R11), Y5
+	VMOVUPS      64(R11), Y6
+	VMOVUPS      96(R11), Y7
 	VPMOVSXBD    4(DI), Y8
 	VCVTDQ2PS    Y8, Y8
 	VMULPS       Y4, Y8, Y8
-	VPMOVSXBD    12(DI), Y4
+	VPMOVSXBD    12(DI), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y5, Y9, Y8
+	VPMOVSXBD    20(DI), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y6, Y9, Y8
+	VPMOVSXBD    28(DI), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS (DI), Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VPMOVSXBD    4(R8), Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VPMOVSXBD    12(R8), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y5, Y9, Y8
+	VPMOVSXBD    20(R8), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y6, Y9, Y8
+	VPMOVSXBD    28(R8), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS (R8), Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VPMOVSXBD    4(R9), Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VPMOVSXBD    12(R9), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y5, Y9, Y8
+	VPMOVSXBD    20(R9), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y6, Y9, Y8
+	VPMOVSXBD    28(R9), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y7, Y9, Y8
+	VBROADCASTSS (R9), Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VPMOVSXBD    4(R10), Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y4, Y8, Y8
+	VPMOVSXBD    12(R10), Y4
 	VCVTDQ2PS    Y4, Y4
 	VFMADD231PS  Y5, Y4, Y8
-	VPMOVSXBD    20(DI), Y4
+	VPMOVSXBD    20(R10), Y4
 	VCVTDQ2PS    Y4, Y4
 	VFMADD231PS  Y6, Y4, Y8
-	VPMOVSXBD    28(DI), Y4
+	VPMOVSXBD    28(R10), Y4
 	VCVTDQ2PS    Y4, Y4
 	VFMADD231PS  Y7, Y4, Y8
-	VBROADCASTSS (DI), Y4
+	VBROADCASTSS (R10), Y4
 	VFMADD231PS  Y4, Y8, Y3
-	ADDQ         $0x24, AX
-	ADDQ         $0x24, BX
-	ADDQ         $0x24, SI
 	ADDQ         $0x24, DI
-	ADDQ         $+128, DX
-	DECQ         R8
+	ADDQ         $0x24, R8
+	ADDQ         $0x24, R9
+	ADDQ         $0x24, R10
+	ADDQ         $+128, R11
+	DECQ         R12
 	JNZ          block1
-	MOVQ         out+56(FP), AX
 	VUNPCKLPS    Y1, Y0, Y4
 	VUNPCKHPS    Y1, Y0, Y1
 	VADDPS       Y4, Y1, Y0
@@ -1093,7 +1097,11 @@ block1:
 	VADDPS       Y4, Y1, Y0
 	VEXTRACTF128 $0x01, Y0, X4
 	VADDPS       X4, X0, X0
-	VMOVUPS      X0, (AX)
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x10, BX
+	ADDQ         SI, AX
+	SUBQ         $0x04, DX
+	JGT          tile1
 	VZEROUPPER
 	RET
 
@@ -1136,7 +1144,7 @@ block2:
 	MOVQ    R8, R12
 
 row2:
-	PREFETCHT0   (SI)(R10*1)
+	PREFETCHT1   (SI)(R10*1)
 	VBROADCASTSS (SI), Y8
 	VPMOVSXBD    4(SI), Y9
 	VCVTDQ2PS    Y9, Y9
@@ -1215,7 +1223,7 @@ block1:
 	MOVQ    SI, R10
 
 row1:
-	PREFETCHT0   (DX)(R8*1)
+	PREFETCHT1   (DX)(R8*1)
 	VBROADCASTSS (AX), Y4
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y4, Y4
@@ -1309,7 +1317,7 @@ rows8:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -1334,8 +1342,8 @@ rows8:
 	VPXORD  Z15, Z15, Z15
 
 block8:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVZXWD     (AX), Z16
 	VPSLLD        $0x10, Z16, Z16
 	VPMOVZXWD     (BX), Z17
@@ -1466,7 +1474,7 @@ rows7:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -1491,8 +1499,8 @@ rows7:
 	VPXORD  Z15, Z15, Z15
 
 block7:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVZXWD     (AX), Z16
 	VPSLLD        $0x10, Z16, Z16
 	VPMOVZXWD     (BX), Z17
@@ -1617,7 +1625,7 @@ rows6:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -1638,8 +1646,8 @@ rows6:
 	VPXORD  Z11, Z11, Z11
 
 block6:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVZXWD     (AX), Z12
 	VPSLLD        $0x10, Z12, Z12
 	VPMOVZXWD     (BX), Z13
@@ -1744,7 +1752,7 @@ rows5:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -1765,8 +1773,8 @@ rows5:
 	VPXORD  Z11, Z11, Z11
 
 block5:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVZXWD     (AX), Z12
 	VPSLLD        $0x10, Z12, Z12
 	VPMOVZXWD     (BX), Z13
@@ -1865,7 +1873,7 @@ rows4:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -1881,8 +1889,8 @@ rows4:
 	VPXORD  Z7, Z7, Z7
 
 block4:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVZXWD     (AX), Z8
 	VPSLLD        $0x10, Z8, Z8
 	VPMOVZXWD     (BX), Z9
@@ -1960,7 +1968,7 @@ rows3:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -1976,8 +1984,8 @@ rows3:
 	VPXORD  Z7, Z7, Z7
 
 block3:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVZXWD     (AX), Z8
 	VPSLLD        $0x10, Z8, Z8
 	VPMOVZXWD     (BX), Z9
@@ -2049,7 +2057,7 @@ rows2:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -2061,8 +2069,8 @@ rows2:
 	VPXORD  Z3, Z3, Z3
 
 block2:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVZXWD     (AX), Z4
 	VPSLLD        $0x10, Z4, Z4
 	VPMOVZXWD     (BX), Z5
@@ -2107,89 +2115,93 @@ block2:
 	RET
 
 rows1:
-	MOVQ    w+40(FP), AX
-	MOVQ    ldw+48(FP), CX
-	MOVQ    cols+8(FP), DX
-	MOVQ    AX, BX
-	ADDQ    CX, BX
+	MOVQ w+40(FP), AX
+	MOVQ ldw+48(FP), CX
+	MOVQ cols+8(FP), DX
+	MOVQ out+56(FP), BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+
+tile1:
+	MOVQ    AX, DI
+	MOVQ    DI, R8
+	ADDQ    CX, R8
 	CMPQ    DX, $0x01
-	CMOVQLE AX, BX
-	MOVQ    BX, SI
-	ADDQ    CX, SI
+	CMOVQLE DI, R8
+	MOVQ    R8, R9
+	ADDQ    CX, R9
 	CMPQ    DX, $0x02
-	CMOVQLE BX, SI
-	MOVQ    SI, DI
-	ADDQ    CX, DI
+	CMOVQLE R8, R9
+	MOVQ    R9, R10
+	ADDQ    CX, R10
 	CMPQ    DX, $0x03
-	CMOVQLE SI, DI
-	IMUL3Q  $0x04, CX, CX
-	MOVQ    x+24(FP), DX
-	MOVQ    ldx+32(FP), R8
-	SHLQ    $0x02, R8
-	LEAQ    (R8)(R8*2), R8
-	MOVQ    blocks+16(FP), R8
+	CMOVQLE R9, R10
+	MOVQ    x+24(FP), R11
+	MOVQ    ldx+32(FP), R12
+	SHLQ    $0x02, R12
+	LEAQ    (R12)(R12*2), R12
+	MOVQ    blocks+16(FP), R12
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
 
 block1:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
-	PREFETCHT0    (SI)(CX*1)
-	PREFETCHT0    (DI)(CX*1)
-	VMOVUPS       (DX), Z4
-	VMOVUPS       64(DX), Z5
-	VPMOVZXWD     (AX), Z6
-	VPSLLD        $0x10, Z6, Z6
-	VFMADD231PS   Z4, Z6, Z0
-	VPMOVZXWD     32(AX), Z6
-	VPSLLD        $0x10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z0
-	VPMOVZXWD     (BX), Z6
-	VPSLLD        $0x10, Z6, Z6
-	VFMADD231PS   Z4, Z6, Z1
-	VPMOVZXWD     32(BX), Z6
-	VPSLLD        $0x10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z1
-	VPMOVZXWD     (SI), Z6
-	VPSLLD        $0x10, Z6, Z6
-	VFMADD231PS   Z4, Z6, Z2
-	VPMOVZXWD     32(SI), Z6
-	VPSLLD        $0x10, Z6, Z6
-	VFMADD231PS   Z5, Z6, Z2
+	PREFETCHT1    (DI)(SI*1)
+	PREFETCHT1    (R8)(SI*1)
+	PREFETCHT1    (R9)(SI*1)
+	PREFETCHT1    (R10)(SI*1)
+	VMOVUPS       (R11), Z4
+	VMOVUPS       64(R11), Z5
 	VPMOVZXWD     (DI), Z6
 	VPSLLD        $0x10, Z6, Z6
+	VFMADD231PS   Z4, Z6, Z0
+	VPMOVZXWD     32(DI), Z6
+	VPSLLD        $0x10, Z6, Z6
+	VFMADD231PS   Z5, Z6, Z0
+	VPMOVZXWD     (R8), Z6
+	VPSLLD        $0x10, Z6, Z6
+	VFMADD231PS   Z4, Z6, Z1
+	VPMOVZXWD     32(R8), Z6
+	VPSLLD        $0x10, Z6, Z6
+	VFMADD231PS   Z5, Z6, Z1
+	VPMOVZXWD     (R9), Z6
+	VPSLLD        $0x10, Z6, Z6
+	VFMADD231PS   Z4, Z6, Z2
+	VPMOVZXWD     32(R9), Z6
+	VPSLLD        $0x10, Z6, Z6
+	VFMADD231PS   Z5, Z6, Z2
+	VPMOVZXWD     (R10), Z6
+	VPSLLD        $0x10, Z6, Z6
 	VFMADD231PS   Z4, Z6, Z3
-	VPMOVZXWD     32(DI), Z4
+	VPMOVZXWD     32(R10), Z4
 	VPSLLD        $0x10, Z4, Z4
 	VFMADD231PS   Z5, Z4, Z3
-	ADDQ          $0x40, AX
-	ADDQ          $0x40, BX
-	ADDQ          $0x40, SI
 	ADDQ          $0x40, DI
-	ADDQ          $+128, DX
-	DECQ          R8
+	ADDQ          $0x40, R8
+	ADDQ          $0x40, R9
+	ADDQ          $0x40, R10
+	ADDQ          $+128, R11
+	DECQ          R12
 	JNZ           block1
-	MOVQ          out+56(FP), AX
 	VUNPCKLPS     Z1, Z0, Z4
-	VUNPCKHPS     Z1, Z0, Z1
-	VADDPS        Z4, Z1, Z0
+	VUNPCKHPS     Z1, Z0, Z5
+	VADDPS        Z4, Z5, Z0
 	VUNPCKLPS     Z3, Z2, Z4
-	VUNPCKHPS     Z3, Z2, Z1
-	VADDPS        Z4, Z1, Z2
+	VUNPCKHPS     Z3, Z2, Z5
+	VADDPS        Z4, Z5, Z2
 	VUNPCKLPD     Z2, Z0, Z4
-	VUNPCKHPD     Z2, Z0, Z1
-	VADDPS        Z4, Z1, Z0
+	VUNPCKHPD     Z2, Z0, Z5
+	VADDPS        Z4, Z5, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF32X4 $0x01, Y0, X4
 	VADDPS        X4, X0, X0
-	VMOVUPS       X0, (AX)
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x10, BX
+	ADDQ          SI, AX
+	SUBQ          $0x04, DX
+	JGT           tile1
 	VZEROUPPER
 	RET
 
@@ -2254,7 +2266,7 @@ block8:
 	MOVQ    R12, BP
 
 row8:
-	PREFETCHT0       (R10)(R14*1)
+	PREFETCHT1       (R10)(R14*1)
 	VPMOVZXWD        (R10), Z16
 	VPSLLD           $0x10, Z16, Z16
 	VFMADD231PS.BCST (AX), Z16, Z0
@@ -2347,7 +2359,7 @@ block7:
 	MOVQ    R12, BP
 
 row7:
-	PREFETCHT0       (R10)(R14*1)
+	PREFETCHT1       (R10)(R14*1)
 	VPMOVZXWD        (R10), Z14
 	VPSLLD           $0x10, Z14, Z14
 	VFMADD231PS.BCST (AX), Z14, Z0
@@ -2434,7 +2446,7 @@ block6:
 	MOVQ    R12, BP
 
 row6:
-	PREFETCHT0       (R10)(R14*1)
+	PREFETCHT1       (R10)(R14*1)
 	VPMOVZXWD        (R10), Z12
 	VPSLLD           $0x10, Z12, Z12
 	VFMADD231PS.BCST (AX), Z12, Z0
@@ -2515,7 +2527,7 @@ block5:
 	MOVQ    R12, BP
 
 row5:
-	PREFETCHT0       (R10)(R14*1)
+	PREFETCHT1       (R10)(R14*1)
 	VPMOVZXWD        (R10), Z10
 	VPSLLD           $0x10, Z10, Z10
 	VFMADD231PS.BCST (AX), Z10, Z0
@@ -2588,7 +2600,7 @@ block4:
 	MOVQ    R10, R14
 
 row4:
-	PREFETCHT0       (R8)(R12*1)
+	PREFETCHT1       (R8)(R12*1)
 	VPMOVZXWD        (R8), Z8
 	VPSLLD           $0x10, Z8, Z8
 	VFMADD231PS.BCST (AX), Z8, Z0
@@ -2652,7 +2664,7 @@ block3:
 	MOVQ    R8, R12
 
 row3:
-	PREFETCHT0       (SI)(R10*1)
+	PREFETCHT1       (SI)(R10*1)
 	VPMOVZXWD        (SI), Z6
 	VPSLLD           $0x10, Z6, Z6
 	VFMADD231PS.BCST (AX), Z6, Z0
@@ -2710,7 +2722,7 @@ block2:
 	MOVQ    R8, R12
 
 row2:
-	PREFETCHT0       (SI)(R10*1)
+	PREFETCHT1       (SI)(R10*1)
 	VPMOVZXWD        (SI), Z4
 	VPSLLD           $0x10, Z4, Z4
 	VFMADD231PS.BCST (AX), Z4, Z0
@@ -2762,7 +2774,7 @@ block1:
 	MOVQ    SI, R10
 
 row1:
-	PREFETCHT0       (DX)(R8*1)
+	PREFETCHT1       (DX)(R8*1)
 	VPMOVZXWD        (DX), Z2
 	VPSLLD           $0x10, Z2, Z2
 	VFMADD231PS.BCST (AX), Z2, Z0
@@ -2834,7 +2846,7 @@ rows8:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -2859,8 +2871,8 @@ rows8:
 	VPXORD  Z15, Z15, Z15
 
 block8:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVSXBD     4(AX), Z16
 	VCVTDQ2PS     Z16, Z16
 	VMULPS.BCST   (AX), Z16, Z16
@@ -2995,7 +3007,7 @@ rows7:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -3020,8 +3032,8 @@ rows7:
 	VPXORD  Z15, Z15, Z15
 
 block7:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVSXBD     4(AX), Z16
 	VCVTDQ2PS     Z16, Z16
 	VMULPS.BCST   (AX), Z16, Z16
@@ -3150,7 +3162,7 @@ rows6:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -3171,8 +3183,8 @@ rows6:
 	VPXORD  Z11, Z11, Z11
 
 block6:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVSXBD     4(AX), Z12
 	VCVTDQ2PS     Z12, Z12
 	VMULPS.BCST   (AX), Z12, Z12
@@ -3281,7 +3293,7 @@ rows5:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -3302,8 +3314,8 @@ rows5:
 	VPXORD  Z11, Z11, Z11
 
 block5:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVSXBD     4(AX), Z12
 	VCVTDQ2PS     Z12, Z12
 	VMULPS.BCST   (AX), Z12, Z12
@@ -3406,7 +3418,7 @@ rows4:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -3422,8 +3434,8 @@ rows4:
 	VPXORD  Z7, Z7, Z7
 
 block4:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVSXBD     4(AX), Z8
 	VCVTDQ2PS     Z8, Z8
 	VMULPS.BCST   (AX), Z8, Z8
@@ -3505,7 +3517,7 @@ rows3:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -3521,8 +3533,8 @@ rows3:
 	VPXORD  Z7, Z7, Z7
 
 block3:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVSXBD     4(AX), Z8
 	VCVTDQ2PS     Z8, Z8
 	VMULPS.BCST   (AX), Z8, Z8
@@ -3598,7 +3610,7 @@ rows2:
 	ADDQ    CX, BX
 	CMPQ    DX, $0x01
 	CMOVQLE AX, BX
-	IMUL3Q  $0x02, CX, CX
+	LEAQ    (CX)(CX*1), CX
 	MOVQ    x+24(FP), DX
 	MOVQ    ldx+32(FP), SI
 	SHLQ    $0x02, SI
@@ -3610,8 +3622,8 @@ rows2:
 	VPXORD  Z3, Z3, Z3
 
 block2:
-	PREFETCHT0    (AX)(CX*1)
-	PREFETCHT0    (BX)(CX*1)
+	PREFETCHT1    (AX)(CX*1)
+	PREFETCHT1    (BX)(CX*1)
 	VPMOVSXBD     4(AX), Z4
 	VCVTDQ2PS     Z4, Z4
 	VMULPS.BCST   (AX), Z4, Z4
@@ -3660,93 +3672,97 @@ block2:
 	RET
 
 rows1:
-	MOVQ    w+40(FP), AX
-	MOVQ    ldw+48(FP), CX
-	MOVQ    cols+8(FP), DX
-	MOVQ    AX, BX
-	ADDQ    CX, BX
+	MOVQ w+40(FP), AX
+	MOVQ ldw+48(FP), CX
+	MOVQ cols+8(FP), DX
+	MOVQ out+56(FP), BX
+	MOVQ CX, SI
+	SHLQ $0x02, SI
+
+tile1:
+	MOVQ    AX, DI
+	MOVQ    DI, R8
+	ADDQ    CX, R8
 	CMPQ    DX, $0x01
-	CMOVQLE AX, BX
-	MOVQ    BX, SI
-	ADDQ    CX, SI
+	CMOVQLE DI, R8
+	MOVQ    R8, R9
+	ADDQ    CX, R9
 	CMPQ    DX, $0x02
-	CMOVQLE BX, SI
-	MOVQ    SI, DI
-	ADDQ    CX, DI
+	CMOVQLE R8, R9
+	MOVQ    R9, R10
+	ADDQ    CX, R10
 	CMPQ    DX, $0x03
-	CMOVQLE SI, DI
-	IMUL3Q  $0x04, CX, CX
-	MOVQ    x+24(FP), DX
-	MOVQ    ldx+32(FP), R8
-	SHLQ    $0x02, R8
-	LEAQ    (R8)(R8*2), R8
-	MOVQ    blocks+16(FP), R8
+	CMOVQLE R9, R10
+	MOVQ    x+24(FP), R11
+	MOVQ    ldx+32(FP), R12
+	SHLQ    $0x02, R12
+	LEAQ    (R12)(R12*2), R12
+	MOVQ    blocks+16(FP), R12
 	VPXORD  Z0, Z0, Z0
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
-	VPXORD  Z4, Z4, Z4
-	VPXORD  Z5, Z5, Z5
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
 
 block1:
-	PREFETCHT0       (AX)(CX*1)
-	PREFETCHT0       (BX)(CX*1)
-	PREFETCHT0       (SI)(CX*1)
-	PREFETCHT0       (DI)(CX*1)
-	VMOVUPS          (DX), Z4
-	VMOVUPS          64(DX), Z5
-	VPMOVSXBD        4(AX), Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z4, Z6, Z6
-	VPMOVSXBD        20(AX), Z7
-	VCVTDQ2PS        Z7, Z7
-	VFMADD231PS      Z5, Z7, Z6
-	VFMADD231PS.BCST (AX), Z6, Z0
-	VPMOVSXBD        4(BX), Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z4, Z6, Z6
-	VPMOVSXBD        20(BX), Z7
-	VCVTDQ2PS        Z7, Z7
-	VFMADD231PS      Z5, Z7, Z6
-	VFMADD231PS.BCST (BX), Z6, Z1
-	VPMOVSXBD        4(SI), Z6
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z4, Z6, Z6
-	VPMOVSXBD        20(SI), Z7
-	VCVTDQ2PS        Z7, Z7
-	VFMADD231PS      Z5, Z7, Z6
-	VFMADD231PS.BCST (SI), Z6, Z2
+	PREFETCHT1       (DI)(SI*1)
+	PREFETCHT1       (R8)(SI*1)
+	PREFETCHT1       (R9)(SI*1)
+	PREFETCHT1       (R10)(SI*1)
+	VMOVUPS          (R11), Z4
+	VMOVUPS          64(R11), Z5
 	VPMOVSXBD        4(DI), Z6
 	VCVTDQ2PS        Z6, Z6
 	VMULPS           Z4, Z6, Z6
-	VPMOVSXBD        20(DI), Z4
+	VPMOVSXBD        20(DI), Z7
+	VCVTDQ2PS        Z7, Z7
+	VFMADD231PS      Z5, Z7, Z6
+	VFMADD231PS.BCST (DI), Z6, Z0
+	VPMOVSXBD        4(R8), Z6
+	VCVTDQ2PS        Z6, Z6
+	VMULPS           Z4, Z6, Z6
+	VPMOVSXBD        20(R8), Z7
+	VCVTDQ2PS        Z7, Z7
+	VFMADD231PS      Z5, Z7, Z6
+	VFMADD231PS.BCST (R8), Z6, Z1
+	VPMOVSXBD        4(R9), Z6
+	VCVTDQ2PS        Z6, Z6
+	VMULPS           Z4, Z6, Z6
+	VPMOVSXBD        20(R9), Z7
+	VCVTDQ2PS        Z7, Z7
+	VFMADD231PS      Z5, Z7, Z6
+	VFMADD231PS.BCST (R9), Z6, Z2
+	VPMOVSXBD        4(R10), Z6
+	VCVTDQ2PS        Z6, Z6
+	VMULPS           Z4, Z6, Z6
+	VPMOVSXBD        20(R10), Z4
 	VCVTDQ2PS        Z4, Z4
 	VFMADD231PS      Z5, Z4, Z6
-	VFMADD231PS.BCST (DI), Z6, Z3
-	ADDQ             $0x24, AX
-	ADDQ             $0x24, BX
-	ADDQ             $0x24, SI
+	VFMADD231PS.BCST (R10), Z6, Z3
 	ADDQ             $0x24, DI
-	ADDQ             $+128, DX
-	DECQ             R8
+	ADDQ             $0x24, R8
+	ADDQ             $0x24, R9
+	ADDQ             $0x24, R10
+	ADDQ             $+128, R11
+	DECQ             R12
 	JNZ              block1
-	MOVQ             out+56(FP), AX
 	VUNPCKLPS        Z1, Z0, Z4
-	VUNPCKHPS        Z1, Z0, Z1
-	VADDPS           Z4, Z1, Z0
+	VUNPCKHPS        Z1, Z0, Z5
+	VADDPS           Z4, Z5, Z0
 	VUNPCKLPS        Z3, Z2, Z4
-	VUNPCKHPS        Z3, Z2, Z1
-	VADDPS           Z4, Z1, Z2
+	VUNPCKHPS        Z3, Z2, Z5
+	VADDPS           Z4, Z5, Z2
 	VUNPCKLPD        Z2, Z0, Z4
-	VUNPCKHPD        Z2, Z0, Z1
-	VADDPS           Z4, Z1, Z0
+	VUNPCKHPD        Z2, Z0, Z5
+	VADDPS           Z4, Z5, Z0
 	VEXTRACTF64X4    $0x01, Z0, Y4
 	VADDPS           Y4, Y0, Y0
 	VEXTRACTF32X4    $0x01, Y0, X4
 	VADDPS           X4, X0, X0
-	VMOVUPS          X0, (AX)
+	VMOVUPS          X0, (BX)
+	ADDQ             $0x10, BX
+	ADDQ             SI, AX
+	SUBQ             $0x04, DX
+	JGT              tile1
 	VZEROUPPER
 	RET
 
@@ -3811,7 +3827,7 @@ block8:
 	MOVQ    R12, BP
 
 row8:
-	PREFETCHT0       (R10)(R14*1)
+	PREFETCHT1       (R10)(R14*1)
 	VPMOVSXBD        4(R10), Z16
 	VCVTDQ2PS        Z16, Z16
 	VMULPS.BCST      (R10), Z16, Z16
@@ -3906,7 +3922,7 @@ block7:
 	MOVQ    R12, BP
 
 row7:
-	PREFETCHT0       (R10)(R14*1)
+	PREFETCHT1       (R10)(R14*1)
 	VPMOVSXBD        4(R10), Z14
 	VCVTDQ2PS        Z14, Z14
 	VMULPS.BCST      (R10), Z14, Z14
@@ -3995,7 +4011,7 @@ block6:
 	MOVQ    R12, BP
 
 row6:
-	PREFETCHT0       (R10)(R14*1)
+	PREFETCHT1       (R10)(R14*1)
 	VPMOVSXBD        4(R10), Z12
 	VCVTDQ2PS        Z12, Z12
 	VMULPS.BCST      (R10), Z12, Z12
@@ -4078,7 +4094,7 @@ block5:
 	MOVQ    R12, BP
 
 row5:
-	PREFETCHT0       (R10)(R14*1)
+	PREFETCHT1       (R10)(R14*1)
 	VPMOVSXBD        4(R10), Z10
 	VCVTDQ2PS        Z10, Z10
 	VMULPS.BCST      (R10), Z10, Z10
@@ -4153,7 +4169,7 @@ block4:
 	MOVQ    R10, R14
 
 row4:
-	PREFETCHT0       (R8)(R12*1)
+	PREFETCHT1       (R8)(R12*1)
 	VPMOVSXBD        4(R8), Z8
 	VCVTDQ2PS        Z8, Z8
 	VMULPS.BCST      (R8), Z8, Z8
@@ -4219,7 +4235,7 @@ block3:
 	MOVQ    R8, R12
 
 row3:
-	PREFETCHT0       (SI)(R10*1)
+	PREFETCHT1       (SI)(R10*1)
 	VPMOVSXBD        4(SI), Z6
 	VCVTDQ2PS        Z6, Z6
 	VMULPS.BCST      (SI), Z6, Z6
@@ -4279,7 +4295,7 @@ block2:
 	MOVQ    R8, R12
 
 row2:
-	PREFETCHT0       (SI)(R10*1)
+	PREFETCHT1       (SI)(R10*1)
 	VPMOVSXBD        4(SI), Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS.BCST      (SI), Z4, Z4
@@ -4333,7 +4349,7 @@ block1:
 	MOVQ    SI, R10
 
 row1:
-	PREFETCHT0   (DX)(R8*1)
+	PREFETCHT1   (DX)(R8*1)
 	VBROADCASTSS (AX), Z2
 	VMULPS.BCST  (DX), Z2, Z2
 	VPMOVSXBD    4(DX), Z3

@@ -19,7 +19,7 @@ type format struct {
 }
 
 // tileLen is the room that the sums of a tile need.
-const tileLen = 16
+const tileLen = 64
 
 // of are the loops for a dtype.
 func (kn *kernels) of(d tensor.DType) *format {
@@ -35,7 +35,7 @@ var active = available()[0]
 // dotCols is the number of columns of a tile of so many rows.
 func dotCols(rows int) int {
 	if rows == 1 {
-		return 4
+		return tileLen
 	}
 	return 2
 }

@@ -3,11 +3,17 @@ package quant
 import (
 	"github.com/tiller-ml/tiller/backend/cpu/internal/gemm"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
+	"github.com/tiller-ml/tiller/backend/cpu/internal/vec"
+	"github.com/tiller-ml/tiller/tensor"
 )
 
-// axpyDepth is the number of rows of weights that a pass over the result adds:
-// as many as the hardware follows.
-const axpyDepth = 8
+const (
+	// axpyDepth is the number of rows of weights that a pass over the result
+	// adds: as many as the hardware follows.
+	axpyDepth = 8
+	// mostParts is the number of parts in which the rows of weights are summed.
+	mostParts = 8
+)
 
 // Mul sets c = a w, or c += a w: w (N, K), a (M, N), c (M, K).
 func Mul(p *pool.Pool, c, a gemm.Matrix, w Matrix, accumulate bool) {
@@ -25,89 +31,91 @@ func Mul(p *pool.Pool, c, a gemm.Matrix, w Matrix, accumulate bool) {
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	m, n, k := a.Rows, w.Rows, w.Cols
-	room := s.take(m*n + m*k + m*blockLen)
-	j := &axpyJob{kn: active, rows: m, w: w, tail: room[m*(n+k):]}
-	j.x, j.ldx = rowMajor(a, room[:m*n])
-	j.y, j.ldy = c.Data, c.RowStride
-	inPlace := c.ColStride == 1 || c.Cols == 1
-	if !inPlace {
-		j.y, j.ldy = room[m*n:m*(n+k)], k
-	}
-	if !inPlace || !accumulate {
-		zero(gemm.Matrix{Data: j.y, Rows: m, Cols: k, RowStride: j.ldy, ColStride: 1}, false)
-	}
-	blocks := (k + blockLen - 1) / blockLen
-	step, count := split(p, n*k*(m+3)/4, blocks, 1)
-	p.Do(count, func(task int) { j.blocks(task*step, min((task+1)*step, blocks)) })
-	if !inPlace {
-		add(c, j.y, j.ldy, accumulate)
+	j := newAxpyJob(s, c, a, w)
+	p.Do(j.parts, j.add)
+	for i := range c.Rows {
+		j.store(c, i, accumulate)
 	}
 }
 
-// add sets c = y, or c += y, for y with rows ldy apart.
-func add(c gemm.Matrix, y []float32, ldy int, accumulate bool) {
-	for i := range c.Rows {
-		for k := range c.Cols {
-			at := i*c.RowStride + k*c.ColStride
-			if accumulate {
-				c.Data[at] += y[i*ldy+k]
-			} else {
-				c.Data[at] = y[i*ldy+k]
+// An axpyJob is a Mul of few rows while it runs. Each part has rows of weights
+// and a sum of its own: the sums are added in order, so that the bits depend on
+// the shapes alone.
+type axpyJob struct {
+	kn          *kernels
+	rows        int // M
+	w           Matrix
+	parts, step int // rows of weights of a part
+	blocks      int // of w that are read in place
+	x           []float32
+	ldx         int
+	y           []float32 // (parts, M, K), each row filled up to whole blocks
+	ldy         int
+}
+
+func newAxpyJob(s *scratch, c, a gemm.Matrix, w Matrix) *axpyJob {
+	j := &axpyJob{kn: active, rows: c.Rows, w: w, blocks: w.whole()}
+	if w.Format == tensor.Int8 && w.rest() > 0 {
+		j.blocks++
+	}
+	parts := max(1, min(w.Rows*w.Cols*(c.Rows+3)/4/grain, mostParts))
+	j.step = (w.Rows + parts - 1) / parts
+	j.step = (j.step + axpyDepth - 1) / axpyDepth * axpyDepth
+	j.parts = (w.Rows + j.step - 1) / j.step
+	j.ldy = paddedRow(w.Cols)
+	room := s.take(a.Rows*a.Cols + j.parts*j.rows*j.ldy)
+	j.x, j.ldx = rowMajor(a, room[:a.Rows*a.Cols])
+	j.y = room[a.Rows*a.Cols:]
+	return j
+}
+
+// sum is row i of a part's sum.
+func (j *axpyJob) sum(part, i int) []float32 {
+	return j.y[(part*j.rows+i)*j.ldy:]
+}
+
+// add computes the sum of a part.
+func (j *axpyJob) add(part int) {
+	t := tiles.Get().(*dotTile)
+	defer tiles.Put(t)
+	f := j.kn.of(j.w.Format)
+	y := j.sum(part, 0)[:j.rows*j.ldy]
+	clear(y)
+	for p, hi := part*j.step, min((part+1)*j.step, j.w.Rows); p < hi; p += axpyDepth {
+		depth := min(axpyDepth, hi-p)
+		for i, n := 0, 0; i < j.rows; i += n {
+			n = group(j.rows-i, j.kn.axpyRows)
+			if j.blocks > 0 {
+				f.axpy(n, depth, j.blocks, j.x[i*j.ldx+p:], j.ldx, j.w.row(p), j.w.Stride, y[i*j.ldy:], j.ldy)
+			}
+			if j.blocks*blockLen < j.w.Cols {
+				w, stride := j.w.tails(t.tail[:], p, depth)
+				f.axpy(n, depth, 1, j.x[i*j.ldx+p:], j.ldx, w, stride, y[i*j.ldy+j.blocks*blockLen:], j.ldy)
 			}
 		}
 	}
 }
 
-// An axpyJob is a Mul of few rows while it runs.
-type axpyJob struct {
-	kn   *kernels
-	rows int
-	w    Matrix
-	x    []float32 // (M, N) with rows ldx apart
-	ldx  int
-	y    []float32 // (M, K) with rows ldy apart, to be added to
-	ldy  int
-	tail []float32 // (M, 32): the incomplete block of y
-}
-
-// blocks computes the columns of blocks lo to hi.
-func (j *axpyJob) blocks(lo, hi int) {
-	if n := min(hi, j.w.whole()) - lo; n > 0 {
-		for p := 0; p < j.w.Rows; p += axpyDepth {
-			depth := min(axpyDepth, j.w.Rows-p)
-			j.add(p, depth, n, j.w.row(p)[lo*j.w.blockBytes():], j.w.Stride, j.y[lo*blockLen:], j.ldy)
+// store adds up row i of the parts and writes it.
+func (j *axpyJob) store(c gemm.Matrix, i int, accumulate bool) {
+	sum := j.sum(0, i)[:c.Cols]
+	for part := 1; part < j.parts; part++ {
+		vec.Add(sum, sum, j.sum(part, i)[:c.Cols])
+	}
+	to := c.Data[i*c.RowStride:]
+	if c.ColStride == 1 {
+		to = to[:c.Cols]
+		if accumulate {
+			vec.Add(to, to, sum)
+		} else {
+			copy(to, sum)
 		}
+		return
 	}
-	if hi > j.w.whole() {
-		j.last()
-	}
-}
-
-// add adds multiples of rows p to p+depth of weights, blocks blocks of each, to
-// y.
-func (j *axpyJob) add(p, depth, blocks int, w []byte, stride int, y []float32, ldy int) {
-	f := j.kn.of(j.w.Format)
-	for i, n := 0, 0; i < j.rows; i += n {
-		n = group(j.rows-i, j.kn.axpyRows)
-		f.axpy(n, depth, blocks, j.x[i*j.ldx+p:], j.ldx, w, stride, y[i*ldy:], ldy)
-	}
-}
-
-// last computes the columns of the incomplete block.
-func (j *axpyJob) last() {
-	var buf [axpyDepth * 64]byte
-	clear(j.tail)
-	for p := 0; p < j.w.Rows; p += axpyDepth {
-		depth := min(axpyDepth, j.w.Rows-p)
-		w, stride := j.w.tails(buf[:], p, depth)
-		j.add(p, depth, 1, w, stride, j.tail, blockLen)
-	}
-	n := j.w.rest()
-	for i := range j.rows {
-		y := j.y[i*j.ldy+j.w.Cols-n:][:n]
-		for k, v := range j.tail[i*blockLen:][:n] {
-			y[k] += v
+	for k, v := range sum {
+		if accumulate {
+			v += to[k*c.ColStride]
 		}
+		to[k*c.ColStride] = v
 	}
 }

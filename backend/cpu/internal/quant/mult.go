@@ -99,11 +99,14 @@ type dotJob struct {
 	ldx        int
 }
 
-// fill copies a. Its rows are not a power of two apart, so that they find room
-// in the first-level cache beside one another.
+// paddedRow is the distance between rows of n elements in scratch memory: whole
+// blocks, and a cache line more, so that it is no power of two and the rows find
+// room in the first-level cache beside one another.
+func paddedRow(n int) int { return (n+blockLen-1)/blockLen*blockLen + 16 }
+
+// fill copies a.
 func (j *dotJob) fill(s *scratch, a gemm.Matrix) {
-	const line = 16
-	j.ldx = (a.Cols+blockLen-1)/blockLen*blockLen + line
+	j.ldx = paddedRow(a.Cols)
 	j.x = s.take(a.Rows * j.ldx)
 	for i := range a.Rows {
 		row := j.x[i*j.ldx : (i+1)*j.ldx]
@@ -125,14 +128,19 @@ func copyRow(dst []float32, a gemm.Matrix, i int) {
 
 // A dotTile is the memory of one task.
 type dotTile struct {
-	tail       [4 * 64]byte     // the incomplete blocks of a tile's weights
-	sums, more [tileLen]float32 // over the whole blocks, and over the others
+	tail       [tileLen * 64]byte // the incomplete blocks of a tile's weights
+	sums, more [tileLen]float32   // over the whole blocks, and over the others
 }
+
+var tiles = sync.Pool{New: func() any { return new(dotTile) }}
 
 // columns computes columns lo to hi of c, tile by tile: the weights of a tile
 // are read from memory once, for all rows.
 func (j *dotJob) columns(lo, hi int) {
-	t := new(dotTile)
+	t := tiles.Get().(*dotTile)
+	defer tiles.Put(t)
+	clear(t.sums[:])
+	clear(t.more[:])
 	wide := dotCols(j.c.Rows)
 	for ; lo < hi; lo += wide {
 		cols := min(wide, hi-lo)

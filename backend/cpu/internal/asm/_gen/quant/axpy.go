@@ -9,8 +9,8 @@ import (
 )
 
 const axpyDoc = `
-NAME adds a tile of x w, in which w(p, k) is ELEMENT the row that
-begins at byte p*ldw:
+NAME adds a tile of x w. The row p of w begins at byte p*ldw, and
+w(p, k) is ELEMENT it:
 
 	for i := range rows {
 		for k := range 32 * blocks {
@@ -54,7 +54,7 @@ func (k kernel) axpyOf(rows int) {
 	p := GP64()
 	MOVQ(n, p)
 	Label(label("row"))
-	PREFETCHT0(Mem{Base: w, Index: ahead, Scale: 1})
+	PREFETCHT1(Mem{Base: w, Index: ahead, Scale: 1})
 	if rows == 1 && k.scaled {
 		k.axpyRow(x, w, sums[0])
 	} else {
@@ -113,7 +113,8 @@ func (k kernel) axpyBlock(rows int, x *rowSet, w reg.GPVirtual, sums [][]vector)
 }
 
 const widenDoc = `
-NAME converts whole blocks, w(k) being ELEMENT the row at w:
+NAME converts whole blocks of a row; w(k) is
+ELEMENT it:
 
 	for k := range 32 * blocks {
 		dst[k] = w(k)

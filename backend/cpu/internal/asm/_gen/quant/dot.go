@@ -9,12 +9,12 @@ import (
 )
 
 const dotDoc = `
-NAME is a tile of x w^T, in which w(j, k) is ELEMENT the row that
-begins at byte j*ldw:
+NAME is a tile of x w^T. The row j of w begins at byte j*ldw, and
+w(j, k) is ELEMENT it:
 
 	wide := 2
 	if rows == 1 {
-		wide = 4
+		wide = (cols + 3) / 4 * 4
 	}
 	for i := range rows {
 		for j := range wide {
@@ -26,26 +26,27 @@ begins at byte j*ldw:
 		}
 	}
 
-It needs 1 <= rows <= %d, 1 <= cols <= wide and blocks >= 1, and room in out for
-an even number of rows. On the way it prefetches the rows of weights after its
-own.`
+It needs 1 <= rows <= %d, cols >= 1, at most 2 where there are more rows, and
+blocks >= 1, and room in out for an even number of rows if there are more. On the
+way it prefetches the rows of weights after its own.`
 
 func (k kernel) dot() {
 	k.begin("Dot", "func(rows, cols, blocks int, x *float32, ldx int, w *byte, ldw int, out *float32)", fmt.Sprintf(dotDoc, k.dotRows))
 	rows := load64("rows")
 	cases(rows, func(n int) string { return fmt.Sprint("rows", n) }, k.dotRows)
-	for n := k.dotRows; n >= 1; n-- {
+	for n := k.dotRows; n >= 2; n-- {
 		Label(fmt.Sprint("rows", n))
-		k.dotOf(n)
+		k.dotRowsOf(n)
 	}
+	Label("rows1")
+	k.dotVector()
 }
 
-// weightRows are pointers to the first most rows of weights; those past
-// parameter cols repeat the last row. ahead is the distance in bytes to the
-// rows after them.
-func weightRows(most int) (rows []reg.GPVirtual, ahead reg.GPVirtual) {
-	rows = []reg.GPVirtual{load64("w")}
-	step, n := load64("ldw"), load64("cols")
+// weightRows are pointers to the first most rows of weights from first on, step
+// bytes apart; those past n repeat the last row.
+func weightRows(first, step, n reg.GPVirtual, most int) []reg.GPVirtual {
+	rows := []reg.GPVirtual{GP64()}
+	MOVQ(first, rows[0])
 	for j := 1; j < most; j++ {
 		next := GP64()
 		MOVQ(rows[j-1], next)
@@ -54,18 +55,49 @@ func weightRows(most int) (rows []reg.GPVirtual, ahead reg.GPVirtual) {
 		CMOVQLE(rows[j-1], next)
 		rows = append(rows, next)
 	}
-	ahead = step
-	IMUL3Q(U8(uint8(most)), ahead, ahead)
-	return rows, ahead
+	return rows
 }
 
-func (k kernel) dotOf(rows int) {
-	label := func(what string) string { return fmt.Sprint(what, rows) }
-	wide := 2
-	if rows == 1 {
-		wide = 4
+// dotVector multiplies one row, by four rows of weights at a time.
+func (k kernel) dotVector() {
+	first, step, n, out := load64("w"), load64("ldw"), load64("cols"), load64("out")
+	ahead := GP64()
+	MOVQ(step, ahead)
+	SHLQ(U8(2), ahead)
+	Label("tile1")
+	w := weightRows(first, step, n, 4)
+	x, blocks := rowsOf("x", "ldx", 1), load64("blocks")
+	sums := make([]vector, 4)
+	for i := range sums {
+		sums[i] = k.zero()
 	}
-	w, ahead := weightRows(wide)
+	Label("block1")
+	for j := range w {
+		PREFETCHT1(Mem{Base: w[j], Index: ahead, Scale: 1})
+	}
+	k.dotRow(x, w, sums)
+	for j := range w {
+		ADDQ(U8(uint8(k.format.bytes)), w[j])
+	}
+	x.advance(1, 4*blockLen)
+	DECQ(blocks)
+	JNZ(LabelRef("block1"))
+	VMOVUPS(k.sumLanes([4]vector(sums)), Mem{Base: out})
+	ADDQ(U8(16), out)
+	ADDQ(ahead, first)
+	SUBQ(U8(4), n)
+	JGT(LabelRef("tile1"))
+	finish()
+}
+
+// dotRowsOf multiplies several rows by two rows of weights.
+func (k kernel) dotRowsOf(rows int) {
+	const wide = 2
+	label := func(what string) string { return fmt.Sprint(what, rows) }
+	first, step, n := load64("w"), load64("ldw"), load64("cols")
+	w := weightRows(first, step, n, wide)
+	ahead := GP64()
+	LEAQ(Mem{Base: step, Index: step, Scale: 1}, ahead)
 	x, blocks := rowsOf("x", "ldx", rows), load64("blocks")
 	sums := make([]vector, (rows+1)/2*2*wide)
 	for i := range sums {
@@ -73,13 +105,9 @@ func (k kernel) dotOf(rows int) {
 	}
 	Label(label("block"))
 	for j := range wide {
-		PREFETCHT0(Mem{Base: w[j], Index: ahead, Scale: 1})
+		PREFETCHT1(Mem{Base: w[j], Index: ahead, Scale: 1})
 	}
-	if rows == 1 {
-		k.dotRow(x, w, sums)
-	} else {
-		k.dotBlock(rows, x, w, sums)
-	}
+	k.dotBlock(rows, x, w, sums)
 	for j := range wide {
 		ADDQ(U8(uint8(k.format.bytes)), w[j])
 	}
