@@ -23,7 +23,8 @@ func (t *Tape) Grad(loss *Var, wrt ...*Var) []*tensor.Tensor {
 	if t.done {
 		panic("autograd: Grad on a tape that is spent")
 	}
-	p := &pass{tape: t, grads: make([]*tensor.Tensor, t.vars), wrt: make([]bool, t.vars), refs: make(map[tensor.Buffer]int)}
+	p := &t.pass
+	p.begin(t)
 	if need := p.mark(wrt); need[loss.id] {
 		seed := backend.New(t.Backend, loss.Value.DType, loss.Value.Shape...)
 		t.Backend.Fill(seed, 1)
@@ -44,14 +45,32 @@ type pass struct {
 	tape  *Tape
 	grads []*tensor.Tensor // by Var
 	wrt   []bool           // by Var
+	need  []bool           // by Var: on a path from wrt
 	refs  map[tensor.Buffer]int
 	given []*tensor.Tensor // of the results of the node at hand
+}
+
+// begin clears the pass for the vars of t.
+func (p *pass) begin(t *Tape) {
+	p.tape = t
+	p.grads, p.wrt, p.need = cleared(p.grads, t.vars), cleared(p.wrt, t.vars), cleared(p.need, t.vars)
+	if p.refs == nil {
+		p.refs = make(map[tensor.Buffer]int)
+	}
+	clear(p.refs)
+}
+
+// cleared is n zeros, in s where it is large enough.
+func cleared[T any](s []T, n int) []T {
+	s = slices.Grow(s[:0], n)[:n]
+	clear(s)
+	return s
 }
 
 // mark finds the vars on a path from wrt and tells each node which of its
 // operands want a gradient.
 func (p *pass) mark(wrt []*Var) []bool {
-	need := make([]bool, p.tape.vars)
+	need := p.need
 	for _, v := range wrt {
 		if v.tape != p.tape || !v.tracked {
 			panic(fmt.Sprintf("autograd: Grad with respect to a tensor %v that the tape does not track", v.Shape()))
@@ -161,21 +180,22 @@ func (p *pass) drop(g *tensor.Tensor) {
 // own: the pass's where it can be given away, else a copy.
 func (p *pass) collect(wrt []*Var) []*tensor.Tensor {
 	out := make([]*tensor.Tensor, len(wrt))
-	given := make(map[tensor.Buffer]bool)
 	for i, v := range wrt {
 		g := p.grads[v.id]
 		switch {
 		case g == nil:
-		case g.Contiguous() && !given[g.Buf]:
-			out[i], given[g.Buf] = g, true
+		case g.Contiguous() && p.refs[g.Buf] > 0:
+			out[i], p.refs[g.Buf] = g, 0
 		default:
 			out[i] = backend.Clone(p.tape.Backend, g)
 		}
 	}
-	for buf := range p.refs {
-		if !given[buf] {
+	for buf, refs := range p.refs {
+		if refs > 0 {
 			p.tape.Backend.Free(buf)
 		}
 	}
+	clear(p.grads)
+	clear(p.refs)
 	return out
 }

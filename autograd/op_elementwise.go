@@ -2,7 +2,6 @@ package autograd
 
 import (
 	"math"
-	"slices"
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/tensor"
@@ -243,7 +242,7 @@ func sameDType(op string, in []Meta) {
 // storedDType is sameDType and floats for operands of which those at the places
 // may be weights of a dtype that is only stored.
 func storedDType(op string, in []Meta, places ...int) {
-	computed := slices.Clone(in)
+	computed := append(make([]Meta, 0, 8), in...) // stays on the stack
 	for _, i := range places {
 		computed[i].DType = in[i].DType.Compute()
 	}

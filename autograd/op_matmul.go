@@ -117,6 +117,9 @@ func (c *Call) linearGrad(g *tensor.Tensor) []*tensor.Tensor {
 
 // rows shows a contiguous tensor as a matrix of its last axis.
 func rows(t *tensor.Tensor) *tensor.Tensor {
+	if len(t.Shape) == 2 {
+		return t
+	}
 	h := t.Shape[len(t.Shape)-1]
 	n := 1
 	for _, d := range t.Shape[:len(t.Shape)-1] {

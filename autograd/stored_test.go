@@ -33,6 +33,10 @@ var storedCases = []struct {
 	{"boom", [][]int{{3, 2, 40}, {160, 40}, {160}}, []int{1}, func(in []*autograd.Var) *autograd.Var {
 		return autograd.Boom(in[0], in[1], in[2], backend.Dropout{})
 	}},
+	{"linear cross-entropy", [][]int{{2, 2, 40}, {70, 40}, {70}}, []int{1}, func(in []*autograd.Var) *autograd.Var {
+		t := in[0].Tape()
+		return autograd.LinearCrossEntropy(in[0], in[1], in[2], t.Own(backend.FromSlice(t.Backend, []int32{0, 69, 3, 3}, 2, 2)))
+	}},
 	{"lstm", [][]int{{4, 3, 40}, {3, 33}, {3, 33}, {132, 40}, {132, 33}, {132}, {132}}, []int{3, 4}, func(in []*autograd.Var) *autograd.Var {
 		y, hn, cn := autograd.LSTM(in[0], in[1], in[2], in[3], in[4], in[5], in[6])
 		return autograd.Concat(0, y, autograd.Reshape(hn, 1, 3, 33), autograd.Reshape(cn, 1, 3, 33))

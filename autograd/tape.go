@@ -43,7 +43,8 @@ type node struct {
 }
 
 // Tape records applications of ops in order and owns what they computed. It
-// serves one backward pass: Grad consumes it. A Tape is used by one goroutine.
+// serves one backward pass: Grad consumes it, and Reset makes it new. A Tape is
+// used by one goroutine.
 type Tape struct {
 	Backend backend.Backend
 	nodes   []*node
@@ -53,6 +54,11 @@ type Tape struct {
 	owned   []*tensor.Tensor // constants given to the tape
 	metas   []Meta           // of the operands at hand
 	done    bool
+
+	pass       pass
+	loose      []*Var // of leaves and constants; the first looseUsed are in use
+	looseUsed  int
+	spareNodes []*node // cleared, for use again after Reset
 }
 
 // NewTape starts a tape. Gradients flow to the tensors in track wherever
@@ -101,9 +107,25 @@ func (t *Tape) Own(x *tensor.Tensor) *Var {
 func Detach(v *Var) *Var { return v.tape.newVar(v.Value, false) }
 
 func (t *Tape) newVar(x *tensor.Tensor, tracked bool) *Var {
-	v := &Var{Value: x, tape: t, id: t.vars, tracked: tracked}
+	if t.looseUsed == len(t.loose) {
+		t.loose = append(t.loose, new(Var))
+	}
+	v := t.loose[t.looseUsed]
+	*v = Var{Value: x, tape: t, id: t.vars, tracked: tracked}
+	t.looseUsed++
 	t.vars++
 	return v
+}
+
+// newNode is a cleared node.
+func (t *Tape) newNode() *node {
+	last := len(t.spareNodes) - 1
+	if last < 0 {
+		return new(node)
+	}
+	n := t.spareNodes[last]
+	t.spareNodes = t.spareNodes[:last]
+	return n
 }
 
 // Apply records op on operands of one tape and returns its results.
@@ -133,7 +155,8 @@ func Apply(op *Op, attr any, in ...*Var) []*Var {
 }
 
 func (t *Tape) run(op *Op, attr any, in []*Var, results []Meta, tracked bool) []*Var {
-	n := &node{op: op, in: in, call: Call{Backend: t.Backend, Attr: attr}}
+	n := t.newNode()
+	n.op, n.in, n.call = op, in, Call{Backend: t.Backend, Attr: attr}
 	n.out, n.own = n.outs[:0], n.owns[:0]
 	n.call.In, n.call.Out, n.call.Needs = n.given[:0], n.made[:0], n.needs[:0]
 	for _, v := range in {
@@ -184,6 +207,25 @@ func (t *Tape) Free() {
 	}
 	backend.Release(t.Backend, t.owned...)
 	t.nodes, t.owned, t.done = nil, nil, true
+}
+
+// Reset frees all that Free does and makes the tape a new one that tracks the
+// same tensors. It keeps the tape's storage, so that steps of one kind allocate
+// little: Vars from before Reset are void, and must not be used.
+func (t *Tape) Reset() {
+	nodes, owned := t.nodes, t.owned
+	t.Free()
+	for _, n := range nodes {
+		*n = node{}
+	}
+	for _, v := range t.loose[:t.looseUsed] {
+		*v = Var{}
+	}
+	clear(owned)
+	clear(t.leaves)
+	t.spareNodes = append(t.spareNodes, nodes...)
+	t.nodes, t.owned = nodes[:0], owned[:0]
+	t.vars, t.looseUsed, t.done = 0, 0, false
 }
 
 // release frees what n owns, but for the buffer except.

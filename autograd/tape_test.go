@@ -170,3 +170,31 @@ func TestGradcheckSeesAWrongGradient(t *testing.T) {
 		backend.Release(b, x)
 	}
 }
+
+// A tape that is reset computes what a new one does, tracks the same tensors,
+// and leaves alone what was taken off it.
+func TestReset(t *testing.T) {
+	b := openCPU(t)
+	x := backend.FromSlice(b, []float64{2, -3}, 2)
+	before := b.LiveBytes()
+	tape := autograd.NewTape(b, x)
+	var kept []*tensor.Tensor
+	for step := range 4 {
+		v := tape.Leaf(x)
+		y := autograd.Mul(v, tape.Own(backend.FromSlice(b, []float64{float64(step), 1}, 2)))
+		kept = append(kept, autograd.Keep(y))
+		g := tape.Grad(autograd.Sum(autograd.Mul(y, y)), v)
+		wantData(t, b, []float64{float64(4 * step * step), -6}, g[0])
+		backend.Release(b, g...)
+		tape.Reset()
+		for i, k := range kept {
+			wantData(t, b, []float64{float64(2 * i), -3}, k)
+		}
+		assert.Equal(t, before+int64(16*len(kept)), b.LiveBytes())
+	}
+	tape.Leaf(x)
+	tape.Reset() // without a backward pass
+	tape.Free()
+	assert.Panics(t, func() { autograd.Sum(tape.Leaf(x)) }, "an op on a spent tape")
+	backend.Release(b, append(kept, x)...)
+}

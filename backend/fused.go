@@ -134,3 +134,16 @@ type Adam struct {
 type Adamer interface {
 	AdamDirection(u, m, v, p, g *tensor.Tensor, a Adam)
 }
+
+// SquareSummer folds several tensors of one dtype in one call.
+type SquareSummer interface {
+	// SumSquares: dst[i] is the sum of the squares of xs[i], as Reduce gives it;
+	// where xs[i] is nil it is left as it is.
+	SumSquares(dst *tensor.Tensor, xs []*tensor.Tensor)
+}
+
+// Descender moves several tensors of one dtype in one call.
+type Descender interface {
+	// Descend: xs[i] -= rates[i] * us[i], but for those whose us[i] is nil.
+	Descend(xs, us []*tensor.Tensor, rates []float64)
+}

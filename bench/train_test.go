@@ -8,7 +8,6 @@ import (
 
 	"github.com/tiller-ml/tiller/autograd"
 	"github.com/tiller-ml/tiller/backend"
-	"github.com/tiller-ml/tiller/nn"
 	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/tensor"
@@ -54,7 +53,7 @@ func BenchmarkTrain(b *testing.B) {
 				tr.step(func(tape *autograd.Tape) *autograd.Var {
 					x, y := tape.Leaf(ids.Slice(0, 0, segment)), tape.Leaf(ids.Slice(0, 1, segment+1))
 					h, next := m.Run(m.Embed(x, nil), state.Carry(tape, segment), nil)
-					loss := nn.CrossEntropy(m.Logits(h), y)
+					loss := m.Loss(h, y)
 					state.Advance(next)
 					return loss
 				})

@@ -18,6 +18,9 @@ type trainer struct {
 	model     *sharnn.Model
 	state     *sharnn.State
 	optimizer *optim.Optimizer
+	values    []*tensor.Tensor // of the parameters
+	tape      *autograd.Tape
+	wrt       []*autograd.Var
 	ids       *tensor.Tensor // (T+1, B)
 }
 
@@ -38,7 +41,8 @@ func newTrainer(tb testing.TB, b backend.Backend, c sharnn.Config, segment, batc
 	for i := range ids {
 		ids[i] = int32(tensor.Key{Seed: 9}.Uniform(uint64(i)) * float64(c.Symbols))
 	}
-	tr := &trainer{b, model, model.NewState(batch), optimizer, backend.FromSlice(b, ids, segment+1, batch)}
+	values := nn.Tensors(model)
+	tr := &trainer{b, model, model.NewState(batch), optimizer, values, autograd.NewTape(b, values...), nil, backend.FromSlice(b, ids, segment+1, batch)}
 	tb.Cleanup(func() {
 		tr.state.Free()
 		optimizer.Free()
@@ -50,16 +54,16 @@ func newTrainer(tb testing.TB, b backend.Backend, c sharnn.Config, segment, batc
 
 func (tr *trainer) step(drop sharnn.Dropouts) {
 	segment := tr.ids.Dim(0) - 1
-	tape := autograd.NewTape(tr.b, nn.Tensors(tr.model)...)
-	defer tape.Free()
+	tape := tr.tape
+	defer tape.Reset()
 	h, next := tr.model.Run(tr.model.Embed(tape.Leaf(tr.ids.Slice(0, 0, segment)), drop), tr.state.Carry(tape, segment), drop)
-	loss := nn.CrossEntropy(tr.model.Logits(h), tape.Leaf(tr.ids.Slice(0, 1, segment+1)))
+	loss := tr.model.Loss(h, tape.Leaf(tr.ids.Slice(0, 1, segment+1)))
 	tr.state.Advance(next)
-	var wrt []*autograd.Var
-	for _, p := range tr.model.Params() {
-		wrt = append(wrt, p.On(tape))
+	tr.wrt = tr.wrt[:0]
+	for _, x := range tr.values {
+		tr.wrt = append(tr.wrt, tape.Leaf(x))
 	}
-	grads := tape.Grad(loss, wrt...)
+	grads := tape.Grad(loss, tr.wrt...)
 	optim.ClipNorm(tr.b, grads, 0.25)
 	tr.optimizer.Step(grads, 0.002)
 	backend.Release(tr.b, grads...)

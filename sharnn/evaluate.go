@@ -109,7 +109,7 @@ func (m *Model) segmentLosses(state *State, l lanes, i, T int) ([]float64, error
 	x := tape.Own(backend.FromSlice(m.Backend, in, T, l.batch))
 	h, next := m.Run(m.Embed(x, nil), state.Carry(tape, T), nil)
 	y := tape.Own(backend.FromSlice(m.Backend, target, T, l.batch))
-	losses := autograd.CrossEntropy(m.Logits(h), y)
+	losses := m.losses(h, y)
 	state.Advance(next)
 	return numbers(m.Backend, losses.Value)
 }

@@ -32,7 +32,7 @@ func Example() {
 	defer tape.Free()
 	ids := func(ids ...int32) *autograd.Var { return tape.Own(backend.FromSlice(b, ids, len(ids), 1)) } // (T, B)
 	h, next := model.Run(model.Embed(ids(0, 1, 2, 3), nil), state.Carry(tape, 4), nil)
-	loss := nn.CrossEntropy(model.Logits(h), ids(1, 2, 3, 4))
+	loss := model.Loss(h, ids(1, 2, 3, 4))
 	state.Advance(next)
 	grads := tape.Grad(loss, model.Encoder.Weight.On(tape))
 	defer backend.Release(b, grads...)

@@ -150,7 +150,7 @@ func (r *run) step(t *testing.T, step int) {
 	}
 	first := (step - 1) * r.t
 	h, next := r.model.Run(r.model.Embed(at(first), nil), r.state.Carry(tape, r.t), nil)
-	loss := nn.CrossEntropy(r.model.Logits(h), at(first+1))
+	loss := r.model.Loss(h, at(first+1))
 	r.lost = append(r.lost, golden.Read(t, r.b, loss.Value)[0])
 	r.state.Advance(next)
 	var wrt []*autograd.Var

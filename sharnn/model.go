@@ -140,3 +140,23 @@ func (m *Model) Logits(h *autograd.Var) *autograd.Var {
 	t := h.Tape()
 	return autograd.Linear(h, m.Encoder.Weight.On(t), m.Decoder.On(t))
 }
+
+// heldLogits are the most logits that Loss keeps from the forward pass to the
+// backward pass: with their gradients 32 MB of float32. Past them it computes
+// them twice, a third more arithmetic for the decoder.
+const heldLogits = 1 << 22
+
+// Loss is the mean cross-entropy in nats of targets, int32 (...), under the
+// decoder's scores of hidden states (..., H).
+func (m *Model) Loss(h, targets *autograd.Var) *autograd.Var {
+	if targets.Value.Len()*m.Config.Symbols <= heldLogits {
+		return nn.CrossEntropy(m.Logits(h), targets)
+	}
+	return autograd.Mean(m.losses(h, targets))
+}
+
+// losses are the cross-entropies of all targets.
+func (m *Model) losses(h, targets *autograd.Var) *autograd.Var {
+	t := h.Tape()
+	return autograd.LinearCrossEntropy(h, m.Encoder.Weight.On(t), m.Decoder.On(t), targets)
+}

@@ -132,7 +132,7 @@ func TestStoredModelGradient(t *testing.T) {
 		defer tape.Free()
 		h, _ := m.Run(tape.Leaf(e), nil, nil)
 		targets := tape.Own(backend.FromSlice(b, []int32{1, 2, 3, 4, 5}, 5, 1))
-		grads := tape.Grad(nn.CrossEntropy(m.Logits(h), targets), tape.Leaf(e))
+		grads := tape.Grad(m.Loss(h, targets), tape.Leaf(e))
 		defer backend.Release(b, grads...)
 		data, err := backend.Data[float32](b, grads[0])
 		require.NoError(t, err)

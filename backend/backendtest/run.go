@@ -42,6 +42,8 @@ func Run(t *testing.T, open func() (backend.Backend, error)) {
 		{"Attention", (*suite).attention},
 		{"Boom", (*suite).boom},
 		{"Adam", (*suite).adam},
+		{"SumSquares", (*suite).sumSquares},
+		{"Descend", (*suite).descend},
 	}
 	for _, part := range parts {
 		t.Run(part.name, func(t *testing.T) {

@@ -19,6 +19,8 @@ type Backend struct {
 	pool   *pool.Pool
 	store  store
 	loops  sync.Pool // of *loop
+	rows   sync.Pool // of *forwardRows of one type
+	grads  sync.Pool // of *gradRows of one type
 	closed atomic.Bool
 }
 

@@ -19,7 +19,12 @@ func (b *Backend) AdamDirection(u, m, v, p, g *tensor.Tensor, a backend.Adam) {
 func adamDirection[T float](b *Backend, u, m, v, p, g *tensor.Tensor, a backend.Adam) {
 	f := vectors[T]().adam
 	us, ms, vs, ps, gs := slice[T](u), slice[T](m), slice[T](v), slice[T](p), slice[T](g)
-	b.pool.For(u.Len(), rowGrain, func(lo, hi int) {
+	n := u.Len()
+	if n < 2*rowGrain { // one task
+		f(us[:n], ms[:n], vs[:n], ps[:n], gs[:n], a.Beta1, a.Beta2, a.Eps, a.WeightDecay, a.C1, a.C2)
+		return
+	}
+	b.pool.For(n, rowGrain, func(lo, hi int) {
 		f(us[lo:hi], ms[lo:hi], vs[lo:hi], ps[lo:hi], gs[lo:hi],
 			a.Beta1, a.Beta2, a.Eps, a.WeightDecay, a.C1, a.C2)
 	})

@@ -240,7 +240,9 @@ func (a *attention[T]) forward(index, lo, hi int, p *pool.Pool) {
 	n := hi - lo
 	space := newArena[T](a.b, a.room(n)+n*(a.dim+2))
 	defer release(a.b, space.all)
-	r := &forwardRows[T]{queryRows: queryRows[T]{attention: a, p: p, index: index, lo: lo, hi: hi}}
+	r := spare[forwardRows[T]](&a.b.rows)
+	defer giveBack(&a.b.rows, r)
+	r.queryRows = queryRows[T]{attention: a, p: p, index: index, lo: lo, hi: hi}
 	r.start(&space)
 	r.acc = dense(space.take(n*a.dim), n, a.dim)
 	r.most, r.sum = space.take(n), space.take(n)

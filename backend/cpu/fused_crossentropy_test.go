@@ -131,7 +131,11 @@ func BenchmarkDecoder(b *testing.B) {
 }
 
 func benchDecoder(b *testing.B, x *Backend, n, h, v int, fused bool) {
-	xs, w, bias := tensorOf[float32](x, numbers(1, n*h), n, h), tensorOf[float32](x, numbers(2, v*h), v, h), tensorOf[float32](x, numbers(3, v), v)
+	spread := numbers(2, v*h) // such that logits are as large as a model's, and no probability is denormal
+	for i := range spread {
+		spread[i] /= math.Sqrt(float64(h))
+	}
+	xs, w, bias := tensorOf[float32](x, numbers(1, n*h), n, h), tensorOf[float32](x, spread, v, h), tensorOf[float32](x, numbers(3, v), v)
 	targets, dloss := backend.FromSlice(x, make([]int32, n), n), tensorOf[float32](x, numbers(2, n), n)
 	loss, lse := blank[float32](x, n), blank[float32](x, n)
 	dx, dw, db := blank[float32](x, n, h), blank[float32](x, v, h), blank[float32](x, 1, v)

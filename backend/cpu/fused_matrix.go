@@ -1,6 +1,10 @@
 package cpu
 
-import "github.com/tiller-ml/tiller/tensor"
+import (
+	"sync"
+
+	"github.com/tiller-ml/tiller/tensor"
+)
 
 // dense is a row-major matrix over the start of data.
 func dense[T float](data []T, rows, cols int) matrix[T] {
@@ -59,4 +63,19 @@ func (a *arena[T]) take(n int) []T {
 	s := a.rest[:n:n]
 	a.rest = a.rest[n:]
 	return s
+}
+
+// spare is a zero R, from those given back if there is one.
+func spare[R any](from *sync.Pool) *R {
+	if r, ok := from.Get().(*R); ok {
+		return r
+	}
+	return new(R)
+}
+
+// giveBack clears r for the next spare.
+func giveBack[R any](to *sync.Pool, r *R) {
+	var zero R
+	*r = zero
+	to.Put(r)
 }

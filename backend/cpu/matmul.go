@@ -23,7 +23,8 @@ func (b *Backend) MatMul(dst, a, x *tensor.Tensor, accumulate bool) {
 }
 
 func products[T float](b *Backend, dst, a, x *tensor.Tensor, accumulate bool) {
-	l := batch(dst, a, x)
+	l := batch(b, dst, a, x)
+	defer b.done(l)
 	c, u, v := lastTwo[T](dst), lastTwo[T](a), lastTwo[T](x)
 	if c.rows == 1 {
 		c.rs, u.rs = l.inner(0), l.inner(1)
@@ -34,26 +35,28 @@ func products[T float](b *Backend, dst, a, x *tensor.Tensor, accumulate bool) {
 		mul(b, c, u, v, accumulate)
 		return
 	}
-	one := func(task int, multiply func(b *Backend, c, a, x matrix[T], accumulate bool)) {
-		multiply(b, c.from(l.offset(0, task)), u.from(l.offset(1, task)), v.from(l.offset(2, task)), accumulate)
-	}
 	if l.size == 1 || c.rows*c.cols*u.cols >= largeProduct {
 		for task := range l.size {
-			one(task, mul[T])
+			mul(b, c.from(l.offset(0, task)), u.from(l.offset(1, task)), v.from(l.offset(2, task)), accumulate)
 		}
 		return
 	}
+	sharedOut(b, l, c, u, v, accumulate)
+}
+
+// sharedOut gives the products of a batch to the threads.
+func sharedOut[T float](b *Backend, l *loop, c, u, v matrix[T], accumulate bool) {
 	work := max(1, c.rows*c.cols*max(1, u.cols))
 	b.pool.For(l.size, max(1, largeProduct/32/work), func(lo, hi int) {
 		for task := lo; task < hi; task++ {
-			one(task, mulSerial[T])
+			mulSerial(b, c.from(l.offset(0, task)), u.from(l.offset(1, task)), v.from(l.offset(2, task)), accumulate)
 		}
 	})
 }
 
-// batch is the loop over dst's leading axes.
-func batch(dst, a, x *tensor.Tensor) *loop {
-	l := &loop{operands: 3}
+// batch is the loop over dst's leading axes, for the caller to give back.
+func batch(b *Backend, dst, a, x *tensor.Tensor) *loop {
+	l := b.loop(3)
 	lead := dst.Shape[:len(dst.Shape)-2]
 	for axis, n := range lead {
 		l.push(n, [maxOperands]int{dst.Strides[axis], leading(a, lead, axis), leading(x, lead, axis)})

@@ -80,37 +80,62 @@ func scatter[T number](dst, src []T, stride int) {
 	}
 }
 
-// map1 is dst = f(x) over a loop with the operands dst and x.
+// map1 is dst = f(x) over a loop with the operands dst and x. What is one task
+// runs without a closure, which would be left to the collector.
 func map1[D, T number](b *Backend, l *loop, grain int, dst []D, x []T, f func(dst []D, x []T)) {
-	b.pool.For(l.size, grain, func(lo, hi int) {
-		d, u := newStage(b, dst, l, 0), newStage(b, x, l, 1)
-		limit := tileLen
-		if d.tile == nil && u.tile == nil {
-			limit = hi - lo
+	if l.size < 2*grain {
+		map1Part(b, l, dst, x, f, 0, l.size)
+		return
+	}
+	b.pool.For(l.size, grain, func(lo, hi int) { map1Part(b, l, dst, x, f, lo, hi) })
+}
+
+func map1Part[D, T number](b *Backend, l *loop, dst []D, x []T, f func(dst []D, x []T), lo, hi int) {
+	d, u := newStage(b, dst, l, 0), newStage(b, x, l, 1)
+	if d.tile == nil && u.tile == nil && l.rank == 1 {
+		if lo < hi {
+			f(d.data[lo:hi], u.data[lo:hi])
 		}
-		l.runs(lo, hi, limit, func(off [maxOperands]int, n int) {
-			f(d.room(off[0], n), u.load(off[1], n))
-			d.store(off[0], n)
-		})
-		release(b, d.tile)
-		release(b, u.tile)
+		return
+	}
+	limit := tileLen
+	if d.tile == nil && u.tile == nil {
+		limit = hi - lo
+	}
+	l.runs(lo, hi, limit, func(off [maxOperands]int, n int) {
+		f(d.room(off[0], n), u.load(off[1], n))
+		d.store(off[0], n)
 	})
+	release(b, d.tile)
+	release(b, u.tile)
 }
 
 // map2 is dst = f(x, y) over a loop with the operands dst, x and y.
 func map2[D, T number](b *Backend, l *loop, grain int, dst []D, x, y []T, f func(dst []D, x, y []T)) {
-	b.pool.For(l.size, grain, func(lo, hi int) {
-		d, u, v := newStage(b, dst, l, 0), newStage(b, x, l, 1), newStage(b, y, l, 2)
-		limit := tileLen
-		if d.tile == nil && u.tile == nil && v.tile == nil {
-			limit = hi - lo
+	if l.size < 2*grain {
+		map2Part(b, l, dst, x, y, f, 0, l.size)
+		return
+	}
+	b.pool.For(l.size, grain, func(lo, hi int) { map2Part(b, l, dst, x, y, f, lo, hi) })
+}
+
+func map2Part[D, T number](b *Backend, l *loop, dst []D, x, y []T, f func(dst []D, x, y []T), lo, hi int) {
+	d, u, v := newStage(b, dst, l, 0), newStage(b, x, l, 1), newStage(b, y, l, 2)
+	if d.tile == nil && u.tile == nil && v.tile == nil && l.rank == 1 {
+		if lo < hi {
+			f(d.data[lo:hi], u.data[lo:hi], v.data[lo:hi])
 		}
-		l.runs(lo, hi, limit, func(off [maxOperands]int, n int) {
-			f(d.room(off[0], n), u.load(off[1], n), v.load(off[2], n))
-			d.store(off[0], n)
-		})
-		release(b, d.tile)
-		release(b, u.tile)
-		release(b, v.tile)
+		return
+	}
+	limit := tileLen
+	if d.tile == nil && u.tile == nil && v.tile == nil {
+		limit = hi - lo
+	}
+	l.runs(lo, hi, limit, func(off [maxOperands]int, n int) {
+		f(d.room(off[0], n), u.load(off[1], n), v.load(off[2], n))
+		d.store(off[0], n)
 	})
+	release(b, d.tile)
+	release(b, u.tile)
+	release(b, v.tile)
 }

@@ -80,7 +80,8 @@ func (b *Backend) storedProducts(dst, a, x *tensor.Tensor, accumulate bool) {
 	if dst.DType != tensor.Float32 || a.DType != tensor.Float32 {
 		tensor.Panicf("MatMul", []*tensor.Tensor{dst, a, x}, "no kernel for %v = %v %v", dst.DType, a.DType, x.DType)
 	}
-	l, w := batch(dst, a, x), weightsOf[float32]("MatMul", x)
+	l, w := batch(b, dst, a, x), weightsOf[float32]("MatMul", x)
+	defer b.done(l)
 	c, u := lastTwo[float32](dst), lastTwo[float32](a)
 	if c.rows == 1 {
 		c.rs, u.rs = l.inner(0), l.inner(1)

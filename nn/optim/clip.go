@@ -40,11 +40,11 @@ func globalNorm(b backend.Backend, grads []*tensor.Tensor) float64 {
 		if g.DType != sums.DType || !g.Contiguous() {
 			tensor.Panicf("ClipNorm", []*tensor.Tensor{g}, "gradient %d is not contiguous or of another type than the others", i)
 		}
-		sumSquares(b, sums, i, g)
 	}
 	if sums == nil {
 		return 0
 	}
+	sumSquares(b, sums, grads)
 	total := 0.0
 	for _, s := range read(b, "ClipNorm", sums) {
 		total += s
@@ -52,9 +52,17 @@ func globalNorm(b backend.Backend, grads []*tensor.Tensor) float64 {
 	return math.Sqrt(total)
 }
 
-// sumSquares writes the sum of x's squares to dst[i].
-func sumSquares(b backend.Backend, dst *tensor.Tensor, i int, x *tensor.Tensor) {
-	b.Reduce(backend.SumSquares, dst.Slice(0, i, i+1), x.Reshape(x.Len()))
+// sumSquares writes the sum of the squares of xs[i] to dst[i], unless it is nil.
+func sumSquares(b backend.Backend, dst *tensor.Tensor, xs []*tensor.Tensor) {
+	if fused, ok := b.(backend.SquareSummer); ok {
+		fused.SumSquares(dst, xs)
+		return
+	}
+	for i, x := range xs {
+		if x != nil {
+			b.Reduce(backend.SumSquares, dst.Slice(0, i, i+1), x.Reshape(x.Len()))
+		}
+	}
 }
 
 // read copies a few floats to the host.

@@ -100,7 +100,10 @@ type Optimizer struct {
 	c      Config
 	params []Param
 	slots  []slot
-	norms  *tensor.Tensor // (2 len(params)): LAMB's sums of squares of p and u
+	values []*tensor.Tensor // of params
+	rates  []float64        // of the step at hand
+	norms  *tensor.Tensor   // (2 len(params)): LAMB's sums of squares of p and u
+	normed []*tensor.Tensor // what norms are of; nil for what the step leaves
 }
 
 // slot is the memory of one parameter. m is SGD's momentum buffer; both are nil
@@ -118,8 +121,13 @@ func New(b backend.Backend, c Config, params []Param) (*Optimizer, error) {
 	}
 	checkParams(params)
 	o := &Optimizer{b: b, c: c, params: slices.Clone(params), slots: make([]slot, len(params))}
+	o.rates = make([]float64, len(params))
+	for _, p := range params {
+		o.values = append(o.values, p.Value)
+	}
 	if c.Kind == LAMB {
 		o.Trust = make([]Trust, len(params))
+		o.normed = make([]*tensor.Tensor, 2*len(params))
 	}
 	return o, nil
 }
@@ -166,9 +174,13 @@ func (o *Optimizer) Step(grads []*tensor.Tensor, lr float64) {
 		p, s := o.params[i].Value, o.advance(i)
 		if o.c.Kind == SGD {
 			o.stepSGD(p, g, s, lr)
-		} else {
-			o.stepAdam(p, g, s, lr)
+			continue
 		}
+		o.stepAdam(p, g, s)
+		o.rates[i] = lr
+	}
+	if o.c.Kind != SGD {
+		o.descendAll(grads)
 	}
 }
 

@@ -22,7 +22,8 @@ func (o *Optimizer) stepSGD(p, g *tensor.Tensor, s *slot, lr float64) {
 	o.descend(p, s.m, g, lr)
 }
 
-func (o *Optimizer) stepAdam(p, g *tensor.Tensor, s *slot, lr float64) {
+// stepAdam leaves the direction in g.
+func (o *Optimizer) stepAdam(p, g *tensor.Tensor, s *slot) {
 	a := backend.Adam{Beta1: o.c.Beta1, Beta2: o.c.Beta2, Eps: o.c.Eps}
 	a.C1 = 1 - math.Pow(a.Beta1, float64(s.steps))
 	a.C2 = 1 - math.Pow(a.Beta2, float64(s.steps))
@@ -32,7 +33,6 @@ func (o *Optimizer) stepAdam(p, g *tensor.Tensor, s *slot, lr float64) {
 		o.decay(g, p)
 	}
 	o.direction(p, g, s, a)
-	o.descend(p, g, g, lr)
 }
 
 // stepLAMB leaves every direction in its gradient before it reads the norms, so
@@ -43,21 +43,34 @@ func (o *Optimizer) stepLAMB(grads []*tensor.Tensor, lr float64) {
 	}
 	a := backend.Adam{Beta1: o.c.Beta1, Beta2: o.c.Beta2, Eps: o.c.Eps, WeightDecay: o.c.WeightDecay, C1: 1, C2: 1}
 	for i, g := range grads {
-		if g == nil {
-			continue
+		o.normed[2*i], o.normed[2*i+1] = nil, nil
+		if g != nil {
+			p := o.params[i].Value
+			o.direction(p, g, o.advance(i), a)
+			o.normed[2*i], o.normed[2*i+1] = p, g
 		}
-		p := o.params[i].Value
-		o.direction(p, g, o.advance(i), a)
-		sumSquares(o.b, o.norms, 2*i, p)
-		sumSquares(o.b, o.norms, 2*i+1, g)
 	}
+	sumSquares(o.b, o.norms, o.normed)
 	squares := read(o.b, "optim.Step", o.norms)
 	for i, g := range grads {
-		if g == nil {
-			continue
+		if g != nil {
+			o.Trust[i] = o.c.trust(math.Sqrt(squares[2*i]), math.Sqrt(squares[2*i+1]))
+			o.rates[i] = lr * o.Trust[i].Ratio
 		}
-		o.Trust[i] = o.c.trust(math.Sqrt(squares[2*i]), math.Sqrt(squares[2*i+1]))
-		o.descend(o.params[i].Value, g, g, lr*o.Trust[i].Ratio)
+	}
+	o.descendAll(grads)
+}
+
+// descendAll moves the parameters by the directions in us, each at its rate.
+func (o *Optimizer) descendAll(us []*tensor.Tensor) {
+	if fused, ok := o.b.(backend.Descender); ok {
+		fused.Descend(o.values, us, o.rates)
+		return
+	}
+	for i, u := range us {
+		if u != nil {
+			o.descend(o.values[i], u, u, o.rates[i])
+		}
 	}
 }
 

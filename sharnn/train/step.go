@@ -6,7 +6,6 @@ import (
 
 	"github.com/tiller-ml/tiller/autograd"
 	"github.com/tiller-ml/tiller/backend"
-	"github.com/tiller-ml/tiller/nn"
 	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/tensor"
@@ -17,6 +16,9 @@ type learner struct {
 	backend backend.Backend
 	model   *sharnn.Model
 	params  []optim.Param
+	values  []*tensor.Tensor // of params
+	tape    *autograd.Tape   // tracks values; new for each segment
+	wrt     []*autograd.Var  // values on tape
 	rule    *optim.Optimizer
 	state   *sharnn.State
 }
@@ -33,7 +35,9 @@ func (l *learner) open(c sharnn.Config, dtype tensor.DType, s *settings) (err er
 func (l *learner) openOptimizer(s *settings) (err error) {
 	for name, p := range l.model.Params() {
 		l.params = append(l.params, optim.Param{Name: name, Value: p.Value})
+		l.values = append(l.values, p.Value)
 	}
+	l.tape = autograd.NewTape(l.backend, l.values...)
 	l.rule, err = optim.New(l.backend, s.optimConfig(), l.params)
 	return err
 }
@@ -55,18 +59,18 @@ func (l *learner) free() {
 // and returns its mean loss in nats and the gradients of the parameters, nil for
 // one that the loss does not depend on. The caller frees them.
 func (l *learner) gradients(in, target []int32, T, B int, drop sharnn.Dropouts) (float64, []*tensor.Tensor, error) {
-	tape := autograd.NewTape(l.backend, nn.Tensors(l.model)...)
-	defer tape.Free()
+	tape := l.tape
+	defer tape.Reset()
 	x := tape.Own(backend.FromSlice(l.backend, in, T, B))
 	h, next := l.model.Run(l.model.Embed(x, drop), l.state.Carry(tape, T), drop)
 	y := tape.Own(backend.FromSlice(l.backend, target, T, B))
-	loss := nn.CrossEntropy(l.model.Logits(h), y)
+	loss := l.model.Loss(h, y)
 	l.state.Advance(next)
-	wrt := make([]*autograd.Var, len(l.params))
-	for i, p := range l.params {
-		wrt[i] = tape.Leaf(p.Value)
+	l.wrt = l.wrt[:0]
+	for _, x := range l.values {
+		l.wrt = append(l.wrt, tape.Leaf(x))
 	}
-	grads := tape.Grad(loss, wrt...)
+	grads := tape.Grad(loss, l.wrt...)
 	value, err := number(l.backend, loss.Value)
 	if err != nil {
 		backend.Release(l.backend, grads...)
