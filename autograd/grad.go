@@ -26,7 +26,7 @@ func (t *Tape) Grad(loss *Var, wrt ...*Var) []*tensor.Tensor {
 	p := &t.pass
 	p.begin(t)
 	if need := p.mark(wrt); need[loss.id] {
-		seed := backend.New(t.Backend, loss.Value.DType, loss.Value.Shape...)
+		seed := p.alloc(loss.Value)
 		t.Backend.Fill(seed, 1)
 		p.add(loss.id, seed)
 	}
@@ -144,6 +144,13 @@ func (p *pass) add(id int, g *tensor.Tensor) {
 	p.grads[id] = g
 }
 
+// alloc is a contiguous tensor of like's dtype and shape.
+func (p *pass) alloc(like *tensor.Tensor) *tensor.Tensor {
+	x := p.tape.heads.next()
+	backend.Init(p.tape.Backend, x, like.DType, like.Shape...)
+	return x
+}
+
 // merge adds g, whose reference is already counted, to a var's gradient.
 func (p *pass) merge(id int, g *tensor.Tensor) {
 	old := p.grads[id]
@@ -158,7 +165,7 @@ func (p *pass) merge(id int, g *tensor.Tensor) {
 		p.grads[id] = g
 		p.drop(old)
 	default:
-		sum := backend.New(p.tape.Backend, g.DType, g.Shape...)
+		sum := p.alloc(g)
 		p.tape.Backend.Binary(backend.Add, sum, old, g)
 		p.drop(old)
 		p.drop(g)
@@ -185,7 +192,7 @@ func (p *pass) collect(wrt []*Var) []*tensor.Tensor {
 		switch {
 		case g == nil:
 		case g.Contiguous() && p.refs[g.Buf] > 0:
-			out[i], p.refs[g.Buf] = g, 0
+			out[i], p.refs[g.Buf] = g.Alias(), 0
 		default:
 			out[i] = backend.Clone(p.tape.Backend, g)
 		}

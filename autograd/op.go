@@ -74,14 +74,48 @@ type Call struct {
 	Saved   []*tensor.Tensor // kept by Fwd for VJP; the tape frees them
 	Needs   []bool           // in Fwd: operands that are tracked; in VJP: whose gradient is wanted
 	made    []*tensor.Tensor
+	heads   *headers
 }
 
 // New allocates a contiguous tensor that lives until Fwd or VJP returns, or,
 // where VJP returns it or a view of it, as long as that gradient.
 func (c *Call) New(dtype tensor.DType, shape ...int) *tensor.Tensor {
-	t := backend.New(c.Backend, dtype, shape...)
+	t := c.alloc(dtype, shape...)
 	c.made = append(c.made, t)
 	return t
+}
+
+func (c *Call) alloc(dtype tensor.DType, shape ...int) *tensor.Tensor {
+	t := c.heads.next()
+	backend.Init(c.Backend, t, dtype, shape...)
+	return t
+}
+
+// rows shows a contiguous tensor as a matrix of its last axis; nil stays nil.
+func (c *Call) rows(t *tensor.Tensor) *tensor.Tensor {
+	if t == nil || len(t.Shape) == 2 {
+		return t
+	}
+	n := 1
+	for _, d := range t.Shape[:len(t.Shape)-1] {
+		n *= d
+	}
+	return c.reshape(t, n, t.Shape[len(t.Shape)-1])
+}
+
+// reshape is Reshape of a contiguous tensor.
+func (c *Call) reshape(t *tensor.Tensor, shape ...int) *tensor.Tensor {
+	v := c.heads.next()
+	v.Init(t.Buf, t.DType, shape...)
+	v.Offset = t.Offset
+	return v
+}
+
+// transpose swaps the axes of a matrix.
+func (c *Call) transpose(t *tensor.Tensor) *tensor.Tensor {
+	v := c.heads.next()
+	v.Look(t, t.Offset, []int{t.Shape[1], t.Shape[0]}, []int{t.Strides[1], t.Strides[0]})
+	return v
 }
 
 // Save allocates a tensor that Fwd fills for VJP, or one that lives until Fwd
@@ -90,7 +124,7 @@ func (c *Call) Save(dtype tensor.DType, shape ...int) *tensor.Tensor {
 	if !c.Tracked() {
 		return c.New(dtype, shape...)
 	}
-	t := backend.New(c.Backend, dtype, shape...)
+	t := c.alloc(dtype, shape...)
 	c.Saved = append(c.Saved, t)
 	return t
 }
@@ -123,7 +157,7 @@ func (c *Call) finish(returned []*tensor.Tensor) {
 			c.Backend.Free(m.Buf)
 		}
 	}
-	c.made = nil
+	c.made = c.made[:0]
 }
 
 func metaOf(t *tensor.Tensor) Meta { return Meta{t.DType, t.Shape} }

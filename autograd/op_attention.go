@@ -84,12 +84,12 @@ var attentionOp = &Op{
 		for i, x := range c.In {
 			if c.Needs[i] {
 				out[i] = c.New(x.DType, x.Shape...)
-				views[i] = headView(out[i], heads)
+				views[i] = c.headView(out[i], heads)
 			}
 		}
 		pieces := (len(c.In) - 1) / 2
 		c.Backend.(backend.Attender).AttentionGrad(call, &backend.AttentionGrads{
-			DOut: headView(c.Contiguous(grads[0]), heads),
+			DOut: c.headView(c.Contiguous(grads[0]), heads),
 			DQ:   views[0], DK: views[1 : 1+pieces], DV: views[1+pieces:],
 		})
 		return out
@@ -115,17 +115,19 @@ func attentionCall(c *Call) *backend.AttentionCall {
 	a, pieces := c.Attr.(AttentionConfig), (len(c.In)-1)/2
 	views := make([]*tensor.Tensor, len(c.In))
 	for i, x := range c.In {
-		views[i] = headView(x, a.Heads)
+		views[i] = c.headView(x, a.Heads)
 	}
 	return &backend.AttentionCall{
 		Q: views[0], K: views[1 : 1+pieces], V: views[1+pieces:], Scale: a.Scale,
-		Weights: a.Weights, Values: a.Values, Out: headView(c.Out[0], a.Heads),
+		Weights: a.Weights, Values: a.Values, Out: c.headView(c.Out[0], a.Heads),
 	}
 }
 
 // headView is byHead for a tensor.
-func headView(x *tensor.Tensor, heads int) *tensor.Tensor {
-	return x.Reshape(x.Shape[0], x.Shape[1], heads, x.Shape[2]/heads).Permute(1, 2, 0, 3)
+func (c *Call) headView(x *tensor.Tensor, heads int) *tensor.Tensor {
+	v, d := c.heads.next(), x.Shape[2]/heads
+	v.Look(x, x.Offset, []int{x.Shape[1], heads, x.Shape[0], d}, []int{x.Strides[1], d * x.Strides[2], x.Strides[0], x.Strides[2]})
+	return v
 }
 
 func attentionCases() []Case {

@@ -25,13 +25,13 @@ var boomOp = &Op{
 		return []Meta{in[0]}
 	},
 	Fwd: func(c *Call) {
-		x, w := rows(c.Contiguous(c.In[0])), c.Contiguous(c.In[1])
+		x, w := c.rows(c.Contiguous(c.In[0])), c.Contiguous(c.In[1])
 		u := c.Save(x.DType, x.Shape[0], w.Shape[0])
-		c.Backend.(backend.Boomer).Boom(rows(c.Out[0]), u, x, w, c.Contiguous(c.In[2]), c.Attr.(backend.Dropout))
+		c.Backend.(backend.Boomer).Boom(c.rows(c.Out[0]), u, x, w, c.Contiguous(c.In[2]), c.Attr.(backend.Dropout))
 	},
 	VJP: func(c *Call, grads []*tensor.Tensor) []*tensor.Tensor {
 		u := c.Saved[0]
-		c.Backend.(backend.Boomer).BoomGrad(u, u, rows(c.Contiguous(grads[0])), c.Attr.(backend.Dropout))
+		c.Backend.(backend.Boomer).BoomGrad(u, u, c.rows(c.Contiguous(grads[0])), c.Attr.(backend.Dropout))
 		return c.linearGrad(u)
 	},
 	Fused: func(b backend.Backend) bool { _, ok := b.(backend.Boomer); return ok },

@@ -33,16 +33,16 @@ var crossEntropyOp = &Op{
 		return []Meta{{in[0].DType, targets}}
 	},
 	Fwd: func(c *Call) {
-		logits, n := rows(c.Contiguous(c.In[0])), c.In[1].Len()
+		logits, n := c.rows(c.Contiguous(c.In[0])), c.In[1].Len()
 		lse := c.Save(logits.DType, n)
-		c.Backend.(backend.CrossEntropyer).CrossEntropy(c.Out[0].Reshape(n), lse, logits, c.Contiguous(c.In[1]).Reshape(n))
+		c.Backend.(backend.CrossEntropyer).CrossEntropy(c.reshape(c.Out[0], n), lse, logits, c.reshape(c.Contiguous(c.In[1]), n))
 	},
 	VJP: func(c *Call, grads []*tensor.Tensor) []*tensor.Tensor {
-		logits, n := rows(c.Contiguous(c.In[0])), c.In[1].Len()
+		logits, n := c.rows(c.Contiguous(c.In[0])), c.In[1].Len()
 		d := c.New(logits.DType, logits.Shape...)
 		c.Backend.(backend.CrossEntropyer).CrossEntropyGrad(d, logits, c.Saved[0],
-			c.Contiguous(c.In[1]).Reshape(n), c.Contiguous(grads[0]).Reshape(n))
-		return []*tensor.Tensor{d.Reshape(c.In[0].Shape...), nil}
+			c.reshape(c.Contiguous(c.In[1]), n), c.reshape(c.Contiguous(grads[0]), n))
+		return []*tensor.Tensor{c.reshape(d, c.In[0].Shape...), nil}
 	},
 	Fused: func(b backend.Backend) bool { _, ok := b.(backend.CrossEntropyer); return ok },
 	Ref: func(_ any, in []*Var) []*Var {
@@ -87,7 +87,7 @@ var linearCrossEntropyOp = &Op{
 		n := c.In[3].Len()
 		lse := c.Save(c.In[0].DType, n)
 		x, w, b, targets := c.decoder()
-		c.Backend.(backend.LinearCrossEntropyer).LinearCrossEntropy(c.Out[0].Reshape(n), lse, x, w, b, targets)
+		c.Backend.(backend.LinearCrossEntropyer).LinearCrossEntropy(c.reshape(c.Out[0], n), lse, x, w, b, targets)
 	},
 	VJP: func(c *Call, grads []*tensor.Tensor) []*tensor.Tensor {
 		out := make([]*tensor.Tensor, 4)
@@ -98,11 +98,11 @@ var linearCrossEntropyOp = &Op{
 			}
 		}
 		if out[0] != nil {
-			dx = rows(out[0])
+			dx = c.rows(out[0])
 		}
 		x, w, b, targets := c.decoder()
 		c.Backend.(backend.LinearCrossEntropyer).LinearCrossEntropyGrad(dx, out[1], out[2], x, w, b,
-			c.Saved[0], targets, c.Contiguous(grads[0]).Reshape(c.In[3].Len()))
+			c.Saved[0], targets, c.reshape(c.Contiguous(grads[0]), c.In[3].Len()))
 		return out
 	},
 	Fused: func(b backend.Backend) bool { _, ok := b.(backend.LinearCrossEntropyer); return ok },
@@ -139,5 +139,5 @@ var linearCrossEntropyOp = &Op{
 // decoder are the operands of a linear cross-entropy as its kernel takes them:
 // x (N, H), w (V, H), b (V) and targets (N).
 func (c *Call) decoder() (x, w, b, targets *tensor.Tensor) {
-	return rows(c.Contiguous(c.In[0])), c.Contiguous(c.In[1]), c.Contiguous(c.In[2]), c.Contiguous(c.In[3]).Reshape(c.In[3].Len())
+	return c.rows(c.Contiguous(c.In[0])), c.Contiguous(c.In[1]), c.Contiguous(c.In[2]), c.reshape(c.Contiguous(c.In[3]), c.In[3].Len())
 }

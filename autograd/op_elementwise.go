@@ -228,7 +228,7 @@ func (c *Call) unbroadcast(d *tensor.Tensor, shape []int) *tensor.Tensor {
 	}
 	sum := c.New(d.DType, folded...)
 	c.Backend.Reduce(backend.Sum, sum, d)
-	return sum.Reshape(shape...)
+	return c.reshape(sum, shape...)
 }
 
 func sameDType(op string, in []Meta) {

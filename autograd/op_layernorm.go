@@ -23,9 +23,9 @@ var layerNormOp = &Op{
 		return []Meta{in[0]}
 	},
 	Fwd: func(c *Call) {
-		x := rows(c.Contiguous(c.In[0]))
+		x := c.rows(c.Contiguous(c.In[0]))
 		mean, rstd := c.Save(x.DType, x.Shape[0]), c.Save(x.DType, x.Shape[0])
-		c.Backend.(backend.LayerNormer).LayerNorm(rows(c.Out[0]), mean, rstd, x,
+		c.Backend.(backend.LayerNormer).LayerNorm(c.rows(c.Out[0]), mean, rstd, x,
 			c.Contiguous(c.In[1]), c.Contiguous(c.In[2]), c.Attr.(float64))
 	},
 	VJP: func(c *Call, grads []*tensor.Tensor) []*tensor.Tensor {
@@ -37,10 +37,10 @@ var layerNormOp = &Op{
 		}
 		dx := out[0]
 		if dx != nil {
-			dx = rows(dx)
+			dx = c.rows(dx)
 		}
-		c.Backend.(backend.LayerNormer).LayerNormGrad(dx, out[1], out[2], rows(c.Contiguous(c.In[0])),
-			c.Contiguous(c.In[1]), c.Saved[0], c.Saved[1], rows(c.Contiguous(grads[0])))
+		c.Backend.(backend.LayerNormer).LayerNormGrad(dx, out[1], out[2], c.rows(c.Contiguous(c.In[0])),
+			c.Contiguous(c.In[1]), c.Saved[0], c.Saved[1], c.rows(c.Contiguous(grads[0])))
 		return out
 	},
 	Fused: func(b backend.Backend) bool { _, ok := b.(backend.LayerNormer); return ok },

@@ -81,12 +81,12 @@ var linearOp = &Op{
 	},
 	Fwd: func(c *Call) {
 		x, w, b := c.In[0], c.In[1], c.In[2]
-		y := rows(c.Out[0])
+		y := c.rows(c.Out[0])
 		c.Backend.Copy(y, b.Broadcast(y.Shape...))
-		c.Backend.MatMul(y, rows(c.Contiguous(x)), w.Transpose(), true)
+		c.Backend.MatMul(y, c.rows(c.Contiguous(x)), c.transpose(w), true)
 	},
 	VJP: func(c *Call, grads []*tensor.Tensor) []*tensor.Tensor {
-		return c.linearGrad(rows(c.Contiguous(grads[0])))
+		return c.linearGrad(c.rows(c.Contiguous(grads[0])))
 	},
 	Cases: func() []Case {
 		return []Case{
@@ -104,26 +104,13 @@ func (c *Call) linearGrad(g *tensor.Tensor) []*tensor.Tensor {
 	x, w, b := c.In[0], c.In[1], c.In[2]
 	out := make([]*tensor.Tensor, 3)
 	if c.Needs[0] {
-		out[0] = c.matMul(g, w).Reshape(x.Shape...)
+		out[0] = c.reshape(c.matMul(g, w), x.Shape...)
 	}
 	if c.Needs[1] {
-		out[1] = c.matMul(g.Transpose(), rows(c.Contiguous(x)))
+		out[1] = c.matMul(c.transpose(g), c.rows(c.Contiguous(x)))
 	}
 	if c.Needs[2] {
 		out[2] = c.unbroadcast(g, b.Shape)
 	}
 	return out
-}
-
-// rows shows a contiguous tensor as a matrix of its last axis.
-func rows(t *tensor.Tensor) *tensor.Tensor {
-	if len(t.Shape) == 2 {
-		return t
-	}
-	h := t.Shape[len(t.Shape)-1]
-	n := 1
-	for _, d := range t.Shape[:len(t.Shape)-1] {
-		n *= d
-	}
-	return t.Reshape(n, h)
 }

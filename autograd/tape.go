@@ -40,6 +40,7 @@ type node struct {
 	given [8]*tensor.Tensor // call.In
 	made  [3]*tensor.Tensor // call.Out
 	needs [8]bool
+	temps [4]*tensor.Tensor // call.made
 }
 
 // Tape records applications of ops in order and owns what they computed. It
@@ -56,6 +57,7 @@ type Tape struct {
 	done    bool
 
 	pass       pass
+	heads      headers
 	loose      []*Var // of leaves and constants; the first looseUsed are in use
 	looseUsed  int
 	spareNodes []*node // cleared, for use again after Reset
@@ -117,6 +119,22 @@ func (t *Tape) newVar(x *tensor.Tensor, tracked bool) *Var {
 	return v
 }
 
+// headers are the tensors of a tape's own making, in pieces that stay where they
+// are. After Reset they are used again.
+type headers struct {
+	chunks []*[64]tensor.Tensor
+	used   int
+}
+
+func (h *headers) next() *tensor.Tensor {
+	chunk, i := h.used/64, h.used%64
+	if chunk == len(h.chunks) {
+		h.chunks = append(h.chunks, new([64]tensor.Tensor))
+	}
+	h.used++
+	return &h.chunks[chunk][i]
+}
+
 // newNode is a cleared node.
 func (t *Tape) newNode() *node {
 	last := len(t.spareNodes) - 1
@@ -156,9 +174,10 @@ func Apply(op *Op, attr any, in ...*Var) []*Var {
 
 func (t *Tape) run(op *Op, attr any, in []*Var, results []Meta, tracked bool) []*Var {
 	n := t.newNode()
-	n.op, n.in, n.call = op, in, Call{Backend: t.Backend, Attr: attr}
+	n.op, n.in, n.call = op, in, Call{Backend: t.Backend, Attr: attr, heads: &t.heads}
 	n.out, n.own = n.outs[:0], n.owns[:0]
 	n.call.In, n.call.Out, n.call.Needs = n.given[:0], n.made[:0], n.needs[:0]
+	n.call.made = n.temps[:0]
 	for _, v := range in {
 		n.call.In = append(n.call.In, v.Value)
 		n.call.Needs = append(n.call.Needs, v.tracked)
@@ -169,7 +188,7 @@ func (t *Tape) run(op *Op, attr any, in []*Var, results []Meta, tracked bool) []
 		if op.View != nil {
 			x = op.View(attr, in[0].Value)
 		} else {
-			x = backend.New(t.Backend, m.DType, m.Shape...)
+			x = n.call.alloc(m.DType, m.Shape...)
 			n.own = append(n.own, x)
 		}
 		n.call.Out = append(n.call.Out, x)
@@ -192,7 +211,7 @@ func Keep(v *Var) *tensor.Tensor {
 		for i, x := range n.own {
 			if x == v.Value {
 				n.own = append(n.own[:i], n.own[i+1:]...)
-				return x
+				return x.Alias()
 			}
 		}
 	}
@@ -211,7 +230,7 @@ func (t *Tape) Free() {
 
 // Reset frees all that Free does and makes the tape a new one that tracks the
 // same tensors. It keeps the tape's storage, so that steps of one kind allocate
-// little: Vars from before Reset are void, and must not be used.
+// little: Vars and their values from before Reset are void, and must not be used.
 func (t *Tape) Reset() {
 	nodes, owned := t.nodes, t.owned
 	t.Free()
@@ -225,7 +244,7 @@ func (t *Tape) Reset() {
 	clear(t.leaves)
 	t.spareNodes = append(t.spareNodes, nodes...)
 	t.nodes, t.owned = nodes[:0], owned[:0]
-	t.vars, t.looseUsed, t.done = 0, 0, false
+	t.vars, t.looseUsed, t.heads.used, t.done = 0, 0, 0, false
 }
 
 // release frees what n owns, but for the buffer except.

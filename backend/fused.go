@@ -44,6 +44,17 @@ type LinearCrossEntropyer interface {
 	LinearCrossEntropyGrad(dx, dw, db, x, w, b, lse, targets, dloss *tensor.Tensor)
 }
 
+// Preparer lays out weights once for all products to come.
+type Preparer interface {
+	// Prepare keeps the matrix w, often a transpose, in the form that products
+	// a w with some rows in a read fastest, beside w and as large: for weights
+	// that stay as they are, while several samples are decoded. It changes how
+	// products are computed, not what they are but for rounding. What is kept
+	// goes when w's buffer is freed, or written by a method of Backend, Adamer or
+	// Descender; preparing it twice costs no more memory.
+	Prepare(w *tensor.Tensor)
+}
+
 // Dropper multiplies by a dropout site's mask without storing it. It is its
 // own gradient.
 type Dropper interface {

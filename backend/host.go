@@ -1,15 +1,26 @@
 package backend
 
-import "github.com/tiller-ml/tiller/tensor"
+import (
+	"slices"
+
+	"github.com/tiller-ml/tiller/tensor"
+)
 
 // New allocates a contiguous tensor with undefined elements. A backend that
 // has no memory left panics with a [*tensor.Error] that wraps its error.
 func New(b Backend, dtype tensor.DType, shape ...int) *tensor.Tensor {
+	t := new(tensor.Tensor)
+	Init(b, t, dtype, shape...)
+	return t
+}
+
+// Init makes t what New returns, in place.
+func Init(b Backend, t *tensor.Tensor, dtype tensor.DType, shape ...int) {
 	buf, err := b.Alloc(dtype, dtype.Room(shape))
 	if err != nil {
-		panic(&tensor.Error{Op: "allocating " + dtype.String(), Shapes: [][]int{shape}, Err: err})
+		panic(&tensor.Error{Op: "allocating " + dtype.String(), Shapes: [][]int{slices.Clone(shape)}, Err: err})
 	}
-	return tensor.New(buf, dtype, shape...)
+	t.Init(buf, dtype, shape...)
 }
 
 // Zeros allocates a tensor of zeros.

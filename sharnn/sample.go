@@ -48,6 +48,7 @@ type Sampler struct {
 	model    *Model
 	how      Sampling
 	state    *State
+	tape     *autograd.Tape // used again for every symbol
 	position uint32    // symbols so far, the last draw's included
 	logits   []float64 // (V) of the next symbol; nil where the last draw is not read yet
 	last     int32     // the last draw
@@ -60,7 +61,7 @@ func NewSampler(m *Model, how Sampling) (*Sampler, error) {
 	if err := how.Check(); err != nil {
 		return nil, fmt.Errorf("sampling: %w", err)
 	}
-	return &Sampler{model: m, how: how, state: m.NewState(1)}, nil
+	return &Sampler{model: m, how: how, state: m.NewState(1), tape: autograd.NewTape(m.Backend)}, nil
 }
 
 // Free gives the state back.
@@ -116,9 +117,8 @@ func (s *Sampler) catchUp() error {
 
 // read moves the state past ids and keeps the logits after the last.
 func (s *Sampler) read(ids []int32) (err error) {
-	b, T := s.model.Backend, len(ids)
-	tape := autograd.NewTape(b)
-	defer tape.Free()
+	b, tape, T := s.model.Backend, s.tape, len(ids)
+	defer tape.Reset()
 	x := tape.Own(backend.FromSlice(b, ids, T, 1))
 	h, next := s.model.Run(s.model.Embed(x, nil), s.state.Carry(tape, T), nil)
 	logits := s.model.Logits(autograd.Slice(h, 0, T-1, T))

@@ -13,7 +13,8 @@ type Buffer interface {
 
 // Tensor is a strided look into a buffer: element (i0, i1, ...) lies at
 // Offset + i0*Strides[0] + i1*Strides[1] + ..., counted in elements. A stride
-// of 0 repeats an element along its axis.
+// of 0 repeats an element along its axis. A Tensor is used by pointer: a copy of
+// the struct would share its Shape and Strides.
 //
 // Views of Int8 keep blocks whole: the axis along which blocks lie is never cut
 // by Slice, and Reshape leaves its length alone or a multiple of [BlockLen].
@@ -23,22 +24,58 @@ type Tensor struct {
 	Shape   []int
 	Strides []int
 	Offset  int
+
+	dims [2 * inlineRank]int // Shape and Strides of most tensors
 }
+
+// inlineRank is the rank up to which a header is one allocation.
+const inlineRank = 4
 
 // New is a contiguous tensor over the start of buf.
 func New(buf Buffer, dtype DType, shape ...int) *Tensor {
-	if buf.Len() < dtype.Room(shape) {
-		panic(&Error{Op: "tensor.New", Shapes: [][]int{shape}, Msg: fmt.Sprintf("a buffer of %d elements is too small", buf.Len())})
-	}
-	return &Tensor{Buf: buf, DType: dtype, Shape: slices.Clone(shape), Strides: rowMajor(dtype, shape)}
+	t := new(Tensor)
+	t.Init(buf, dtype, shape...)
+	return t
 }
+
+// Init makes t what New returns, in place.
+func (t *Tensor) Init(buf Buffer, dtype DType, shape ...int) {
+	if buf.Len() < dtype.Room(shape) {
+		panic(&Error{Op: "tensor.New", Shapes: [][]int{slices.Clone(shape)}, Msg: fmt.Sprintf("a buffer of %d elements is too small", buf.Len())})
+	}
+	t.Buf, t.DType, t.Offset = buf, dtype, 0
+	t.rank(len(shape))
+	copy(t.Shape, shape)
+	setRowMajor(t.Strides, dtype, shape)
+}
+
+// Look makes t a view of x, in place: elements from offset on, counted from the
+// start of the buffer, in this shape with these strides. It checks nothing.
+func (t *Tensor) Look(x *Tensor, offset int, shape, strides []int) {
+	t.Buf, t.DType, t.Offset = x.Buf, x.DType, offset
+	t.rank(len(shape))
+	copy(t.Shape, shape)
+	copy(t.Strides, strides)
+}
+
+// rank makes room for n lengths and strides.
+func (t *Tensor) rank(n int) {
+	if n > inlineRank {
+		t.Shape, t.Strides = make([]int, n), make([]int, n)
+		return
+	}
+	t.Shape, t.Strides = t.dims[:n:n], t.dims[inlineRank:inlineRank+n:inlineRank+n]
+}
+
+// Alias is another header of the same elements.
+func (t *Tensor) Alias() *Tensor { return t.view(t.Shape, t.Strides, t.Offset) }
 
 // Size is the number of elements of a shape.
 func Size(shape []int) int {
 	n := 1
 	for _, d := range shape {
 		if d < 0 {
-			panic(&Error{Op: "tensor.Size", Shapes: [][]int{shape}, Msg: "negative length"})
+			panic(&Error{Op: "tensor.Size", Shapes: [][]int{slices.Clone(shape)}, Msg: "negative length"})
 		}
 		n *= d
 	}
@@ -51,12 +88,16 @@ func RowMajor(shape []int) []int { return rowMajor(Float32, shape) }
 // rowMajor are the strides of a contiguous tensor whose rows are whole blocks.
 func rowMajor(d DType, shape []int) []int {
 	s := make([]int, len(shape))
+	setRowMajor(s, d, shape)
+	return s
+}
+
+func setRowMajor(strides []int, d DType, shape []int) {
 	n := 1
 	for i := len(shape) - 1; i >= 0; i-- {
-		s[i] = n
+		strides[i] = n
 		n = rowEnd(d, shape, i, n)
 	}
-	return s
 }
 
 // rowEnd is the stride of the axis before axis i, whose own is n.
@@ -101,26 +142,33 @@ func (t *Tensor) Contiguous() bool {
 }
 
 func (t *Tensor) view(shape, strides []int, offset int) *Tensor {
-	return &Tensor{Buf: t.Buf, DType: t.DType, Shape: shape, Strides: strides, Offset: offset}
+	v := new(Tensor)
+	v.Look(t, offset, shape, strides)
+	return v
 }
 
 // Reshape shows the elements in another shape; one length may be -1, and is
 // then what the others leave. It panics where that would need a copy.
 func (t *Tensor) Reshape(shape ...int) *Tensor {
-	shape = fill(t, shape)
-	if t.keepsBlocks(shape) && t.Contiguous() {
-		return t.view(shape, rowMajor(t.DType, shape), t.Offset)
+	v := &Tensor{Buf: t.Buf, DType: t.DType, Offset: t.Offset}
+	v.rank(len(shape))
+	fill(v.Shape, t, shape)
+	if t.keepsBlocks(v.Shape) && t.Contiguous() {
+		setRowMajor(v.Strides, t.DType, v.Shape)
+		return v
 	}
-	strides, ok := regroup(t, shape)
+	strides, ok := regroup(t, v.Shape)
 	if !ok {
-		Panicf("Reshape", []*Tensor{t}, "strides %v cannot become %v without a copy", t.Strides, shape)
+		Panicf("Reshape", []*Tensor{t}, "strides %v cannot become %v without a copy", t.Strides, v.Shape)
 	}
-	return t.view(shape, strides, t.Offset)
+	copy(v.Strides, strides)
+	return v
 }
 
 // CanReshape tells whether Reshape to shape needs no copy.
-func (t *Tensor) CanReshape(shape ...int) bool {
-	shape = fill(t, shape)
+func (t *Tensor) CanReshape(asked ...int) bool {
+	shape := make([]int, len(asked))
+	fill(shape, t, asked)
 	if t.keepsBlocks(shape) && t.Contiguous() {
 		return true
 	}
@@ -144,24 +192,25 @@ func (t *Tensor) keepsBlocks(shape []int) bool {
 	return from == to || from%b == 0 && to%b == 0
 }
 
-func fill(t *Tensor, asked []int) []int {
-	shape := slices.Clone(asked)
-	free, rest := -1, 1
-	for i, d := range shape {
+// fill writes the shape asked for, its -1 worked out.
+func fill(shape []int, t *Tensor, asked []int) {
+	free, rest, least := -1, 1, 0
+	for i, d := range asked {
+		shape[i] = d
 		if d == -1 && free < 0 {
 			free = i
 			continue
 		}
 		rest *= d
+		least = min(least, d)
 	}
 	if free >= 0 && rest > 0 {
 		shape[free] = t.Len() / rest
 		rest *= shape[free]
 	}
-	if rest != t.Len() || slices.Min(append([]int{0}, shape...)) < 0 {
-		Panicf("Reshape", []*Tensor{t}, "%d elements do not fill %v", t.Len(), asked)
+	if rest != t.Len() || least < 0 || free >= 0 && shape[free] < 0 {
+		Panicf("Reshape", []*Tensor{t}, "%d elements do not fill %v", t.Len(), slices.Clone(asked))
 	}
-	return shape
 }
 
 // regroup finds strides for shape over t's elements by matching runs of axes
@@ -210,18 +259,17 @@ func regroup(t *Tensor, shape []int) ([]int, bool) {
 // Permute reorders the axes: axis i of the result is axis perm[i] of t.
 func (t *Tensor) Permute(perm ...int) *Tensor {
 	if len(perm) != len(t.Shape) {
-		Panicf("Permute", []*Tensor{t}, "%v does not name each axis once", perm)
+		Panicf("Permute", []*Tensor{t}, "%v does not name each axis once", slices.Clone(perm))
 	}
-	shape, strides := make([]int, len(perm)), make([]int, len(perm))
-	seen := make([]bool, len(perm))
+	v, seen := t.Alias(), 0
 	for i, p := range perm {
-		if p < 0 || p >= len(perm) || seen[p] {
-			Panicf("Permute", []*Tensor{t}, "%v does not name each axis once", perm)
+		if p < 0 || p >= len(perm) || seen&(1<<p) != 0 {
+			Panicf("Permute", []*Tensor{t}, "%v does not name each axis once", slices.Clone(perm))
 		}
-		seen[p] = true
-		shape[i], strides[i] = t.Shape[p], t.Strides[p]
+		seen |= 1 << p
+		v.Shape[i], v.Strides[i] = t.Shape[p], t.Strides[p]
 	}
-	return t.view(shape, strides, t.Offset)
+	return v
 }
 
 // Transpose swaps the last two axes.
@@ -230,10 +278,10 @@ func (t *Tensor) Transpose() *Tensor {
 	if n < 2 {
 		Panicf("Transpose", []*Tensor{t}, "needs two axes")
 	}
-	shape, strides := slices.Clone(t.Shape), slices.Clone(t.Strides)
-	shape[n-1], shape[n-2] = shape[n-2], shape[n-1]
-	strides[n-1], strides[n-2] = strides[n-2], strides[n-1]
-	return t.view(shape, strides, t.Offset)
+	v := t.Alias()
+	v.Shape[n-1], v.Shape[n-2] = v.Shape[n-2], v.Shape[n-1]
+	v.Strides[n-1], v.Strides[n-2] = v.Strides[n-2], v.Strides[n-1]
+	return v
 }
 
 // Slice shows the rows lo <= i < hi of an axis.
@@ -245,9 +293,9 @@ func (t *Tensor) Slice(axis, lo, hi int) *Tensor {
 	if t.DType.Block() > 1 && t.Strides[axis] == 1 && hi-lo < t.Shape[axis] {
 		Panicf("Slice", []*Tensor{t}, "%v cannot be cut along its blocks", t.DType)
 	}
-	shape := slices.Clone(t.Shape)
-	shape[axis] = hi - lo
-	return t.view(shape, slices.Clone(t.Strides), t.Offset+lo*t.Strides[axis])
+	v := t.view(t.Shape, t.Strides, t.Offset+lo*t.Strides[axis])
+	v.Shape[axis] = hi - lo
+	return v
 }
 
 // Broadcast repeats t to shape without a copy: axes are matched from the last,
@@ -255,7 +303,7 @@ func (t *Tensor) Slice(axis, lo, hi int) *Tensor {
 func (t *Tensor) Broadcast(shape ...int) *Tensor {
 	lead := len(shape) - len(t.Shape)
 	if lead < 0 {
-		Panicf("Broadcast", []*Tensor{t}, "does not fit %v", shape)
+		Panicf("Broadcast", []*Tensor{t}, "does not fit %v", slices.Clone(shape))
 	}
 	strides := make([]int, len(shape))
 	for i, d := range t.Shape {
@@ -263,10 +311,10 @@ func (t *Tensor) Broadcast(shape ...int) *Tensor {
 		case d == shape[lead+i]:
 			strides[lead+i] = t.Strides[i]
 		case d != 1:
-			Panicf("Broadcast", []*Tensor{t}, "does not fit %v", shape)
+			Panicf("Broadcast", []*Tensor{t}, "does not fit %v", slices.Clone(shape))
 		}
 	}
-	return t.view(slices.Clone(shape), strides, t.Offset)
+	return t.view(shape, strides, t.Offset)
 }
 
 // BroadcastShape is the shape to which both a and b broadcast; op is named in

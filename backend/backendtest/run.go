@@ -33,6 +33,7 @@ func Run(t *testing.T, open func() (backend.Backend, error)) {
 		{"ScatterAdd", (*suite).scatterAdd},
 		{"Random", (*suite).random},
 		{"Stored", (*suite).stored},
+		{"Prepare", (*suite).prepare},
 		{"Softmax", (*suite).softmax},
 		{"LayerNorm", (*suite).layerNorm},
 		{"CrossEntropy", (*suite).crossEntropy},

@@ -8,6 +8,7 @@ import (
 
 // Binary is dst = f(x, y), elementwise; x and y broadcast to dst's shape.
 func (b *Backend) Binary(f backend.Binary, dst, x, y *tensor.Tensor) {
+	b.writes(dst)
 	l := b.elementwise(dst.Shape, dst, x, y)
 	defer b.done(l)
 	if f == backend.Less || f == backend.Equal {

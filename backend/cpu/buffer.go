@@ -8,8 +8,11 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/tensor"
 )
+
+var _ backend.Mapper = (*Backend)(nil)
 
 // align is the start of every storage in bytes: a cache line, and the widest
 // vector register.
@@ -26,10 +29,11 @@ type number interface{ tensor.Elem | uint16 }
 // buffer is one tensor's storage. A header is never used again after Free, so
 // a stale one is found out even when its memory has a new owner.
 type buffer struct {
-	owner *Backend
-	mem   []byte
-	n     int
-	freed atomic.Bool
+	owner   *Backend
+	mem     []byte
+	n       int
+	foreign bool // mem is not of the store
+	freed   atomic.Bool
 }
 
 func (s *buffer) Len() int { return s.n }
@@ -141,6 +145,18 @@ func (b *Backend) Alloc(dtype tensor.DType, n int) (tensor.Buffer, error) {
 	return s, nil
 }
 
+// Map is a buffer over mem: see [backend.Mapper].
+func (b *Backend) Map(dtype tensor.DType, mem []byte) (tensor.Buffer, bool) {
+	unit := dtype.Size()
+	if dtype == tensor.Int8 {
+		unit = 4 // a block's scale
+	}
+	if uintptr(unsafe.Pointer(unsafe.SliceData(mem)))%uintptr(unit) != 0 {
+		return nil, false
+	}
+	return &buffer{owner: b, mem: mem[:len(mem):len(mem)], n: len(mem) / dtype.Size() * dtype.Block(), foreign: true}, true
+}
+
 // Free gives a buffer back. A buffer of another backend, or one freed before,
 // is a caller's mistake and panics.
 func (b *Backend) Free(buf tensor.Buffer) {
@@ -152,6 +168,9 @@ func (b *Backend) Free(buf tensor.Buffer) {
 		panic(&tensor.Error{Op: "Free", Msg: "the buffer is freed already"})
 	}
 	if s.n > 0 {
+		if b.prepared.count.Load() > 0 {
+			b.prepared.drop(s.mem)
+		}
 		b.store.count(-int64(len(s.mem)))
 		b.store.put(s.mem)
 	}

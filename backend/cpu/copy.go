@@ -9,6 +9,7 @@ import (
 // Copy writes src to dst, converting where the dtypes differ: floats to int32
 // towards zero, to a narrower float by rounding to nearest even.
 func (b *Backend) Copy(dst, src *tensor.Tensor) {
+	b.writes(dst)
 	if dst.DType == tensor.Int8 || src.DType == tensor.Int8 {
 		b.copyBlocks(dst, src)
 		return
@@ -152,6 +153,7 @@ func roundToOdd(v float64) float32 {
 
 // Fill writes one value to every element of dst.
 func (b *Backend) Fill(dst *tensor.Tensor, value float64) {
+	b.writes(dst)
 	if dst.DType == tensor.Int8 {
 		b.fillBlocks(dst, float32(value))
 		return

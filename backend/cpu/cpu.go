@@ -22,6 +22,8 @@ type Backend struct {
 	rows   sync.Pool // of *forwardRows of one type
 	grads  sync.Pool // of *gradRows of one type
 	closed atomic.Bool
+
+	prepared prepared
 }
 
 var _ backend.Backend = (*Backend)(nil)

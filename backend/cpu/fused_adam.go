@@ -9,6 +9,7 @@ var _ backend.Adamer = (*Backend)(nil)
 
 // AdamDirection advances the moments and writes the direction in one pass.
 func (b *Backend) AdamDirection(u, m, v, p, g *tensor.Tensor, a backend.Adam) {
+	b.writes(u, m, v)
 	if isFloat32("AdamDirection", u) {
 		adamDirection[float32](b, u, m, v, p, g, a)
 	} else {

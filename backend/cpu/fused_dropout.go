@@ -42,6 +42,7 @@ const dropGrain = 2048
 
 // Dropout multiplies x by the site's multipliers, which are never stored.
 func (b *Backend) Dropout(dst, x *tensor.Tensor, d backend.Dropout) {
+	b.writes(dst)
 	if isFloat32("Dropout", x) {
 		dropout[float32](b, dst, x, d)
 	} else {

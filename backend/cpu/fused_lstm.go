@@ -28,7 +28,6 @@ type lstm[T float] struct {
 	x, y, cells []T // (T, B, I), (T, B, H), (T, B, H)
 	gates       []T // (T, B, 4H)
 	h0, c0      []T // (B, H)
-	wih, whh    weights[T]
 	w           resident[T] // what each step multiplies by
 }
 
@@ -36,7 +35,6 @@ func newLSTM[T float](b *Backend, c *backend.LSTMCall) *lstm[T] {
 	l := &lstm[T]{b: b, v: vectors[T](), steps: c.X.Shape[0], batch: c.X.Shape[1], in: c.X.Shape[2], size: c.H0.Shape[1]}
 	l.x, l.y, l.cells, l.gates = slice[T](c.X), slice[T](c.Y), slice[T](c.Cells), slice[T](c.Gates)
 	l.h0, l.c0 = slice[T](c.H0), slice[T](c.C0)
-	l.wih, l.whh = weightsOf[T]("LSTM", c.Wih), weightsOf[T]("LSTM", c.Whh)
 	return l
 }
 
@@ -47,9 +45,9 @@ func lstmForward[T float](b *Backend, c *backend.LSTMCall) {
 	defer release(b, bias)
 	l.v.add(bias, slice[T](c.Bih)[:4*l.size], slice[T](c.Bhh)[:4*l.size])
 	rows := l.steps * l.batch
-	mulWeights(b, b.pool, dense(l.gates, rows, 4*l.size), dense(l.x, rows, l.in), l.wih.transpose(), false)
+	mulWeights(b, b.pool, dense(l.gates, rows, 4*l.size), dense(l.x, rows, l.in), weightsOf[T]("LSTM", c.Wih).transpose(), false)
 
-	l.w = hold(b, l.whh.transpose(), l.steps)
+	l.w = hold(b, weightsOf[T]("LSTM", c.Whh).transpose(), l.steps)
 	defer l.w.drop()
 	l.eachPart(func(part *lstmPart[T]) {
 		part.bias = bias

@@ -25,7 +25,7 @@ func lstmBackward[T float](b *Backend, c *backend.LSTMCall, g *backend.LSTMGrads
 	start(dh, g.DHN)
 	start(dc, g.DCN)
 
-	l.w = hold(b, l.whh, l.steps)
+	l.w = hold(b, weightsOf[T]("LSTM", c.Whh), l.steps)
 	l.eachPart(func(part *lstmPart[T]) {
 		part.dh, part.dc = dh, dc
 		if g.DY != nil {
@@ -40,7 +40,7 @@ func lstmBackward[T float](b *Backend, c *backend.LSTMCall, g *backend.LSTMGrads
 	if g.DC0 != nil {
 		copy(slice[T](g.DC0), dc)
 	}
-	l.operands(g)
+	l.operands(c, g)
 }
 
 // start copies a gradient that may be absent.
@@ -79,11 +79,11 @@ func (l *lstmPart[T]) gateRowsGrad(task int) {
 }
 
 // operands writes the gradients that are products of those in Gates.
-func (l *lstm[T]) operands(g *backend.LSTMGrads) {
+func (l *lstm[T]) operands(c *backend.LSTMCall, g *backend.LSTMGrads) {
 	rows := l.steps * l.batch
 	dz := dense(l.gates, rows, 4*l.size)
 	if g.DX != nil {
-		mulWeights(l.b, l.b.pool, dense(slice[T](g.DX), rows, l.in), dz, l.wih, false)
+		mulWeights(l.b, l.b.pool, dense(slice[T](g.DX), rows, l.in), dz, weightsOf[T]("LSTM", c.Wih), false)
 	}
 	if g.DWih != nil {
 		mul(l.b, dense(slice[T](g.DWih), 4*l.size, l.in), dz.transpose(), dense(l.x, rows, l.in), false)

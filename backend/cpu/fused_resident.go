@@ -11,6 +11,7 @@ import (
 type resident[T float] struct {
 	weights weights[T]
 	packed  *gemm.Packed // of float32 only
+	shared  bool         // packed is of Prepare's making
 }
 
 // packedUses is how many products of a few rows pay for packing the factor.
@@ -23,7 +24,13 @@ var packs = sync.Pool{New: func() any { return new(gemm.Packed) }}
 // only stored are never packed: that would be a copy in float32.
 func hold[T float](b *Backend, w weights[T], uses int) resident[T] {
 	r := resident[T]{weights: w}
-	if x, ok := any(w.plain).(matrix[float32]); ok && w.stored.Format == 0 && uses >= packedUses {
+	x, ok := any(w.plain).(matrix[float32])
+	if !ok || w.stored.Format != 0 {
+		return r
+	}
+	if r.packed = b.prepared.find(x); r.packed != nil {
+		r.shared = true
+	} else if uses >= packedUses {
 		r.packed = packs.Get().(*gemm.Packed)
 		r.packed.Reset(b.pool, panel(x))
 	}
@@ -31,7 +38,7 @@ func hold[T float](b *Backend, w weights[T], uses int) resident[T] {
 }
 
 func (r *resident[T]) drop() {
-	if r.packed != nil {
+	if r.packed != nil && !r.shared {
 		packs.Put(r.packed)
 	}
 }

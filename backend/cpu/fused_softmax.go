@@ -37,6 +37,7 @@ func eachRow[T float](b *Backend, n, width int, f func(row int, tmp []T)) {
 
 // Softmax writes the softmax of each row of x, or its logarithm.
 func (b *Backend) Softmax(dst, x *tensor.Tensor, log bool) {
+	b.writes(dst)
 	if isFloat32("Softmax", x) {
 		softmax[float32](b, dst, x, log)
 	} else {

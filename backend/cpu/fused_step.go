@@ -71,6 +71,7 @@ func sumSquares[T float](b *Backend, dst []T, xs []*tensor.Tensor) {
 
 // Descend is xs[i] -= rates[i]*us[i].
 func (b *Backend) Descend(xs, us []*tensor.Tensor, rates []float64) {
+	b.writes(xs...)
 	if len(xs) == 0 {
 		return
 	}

@@ -17,8 +17,9 @@ type rows struct {
 	step  int // table's stride of its first axis
 }
 
-func newRows(op string, list, table, index *tensor.Tensor, gather bool) *rows {
-	r := &rows{op: op, index: slice[int32](index), at: &loop{operands: 2}, row: &loop{operands: 2}, v: table.Shape[0], step: table.Strides[0]}
+// newRows takes its loops from the spare ones; done gives them back.
+func newRows(b *Backend, op string, list, table, index *tensor.Tensor, gather bool) *rows {
+	r := &rows{op: op, index: slice[int32](index), at: b.loop(2), row: b.loop(2), v: table.Shape[0], step: table.Strides[0]}
 	lead := len(index.Shape)
 	for axis, n := range index.Shape {
 		r.at.push(n, [maxOperands]int{list.Strides[axis], index.Strides[axis]})
@@ -33,6 +34,11 @@ func newRows(op string, list, table, index *tensor.Tensor, gather bool) *rows {
 	r.at.merge()
 	r.row.merge()
 	return r
+}
+
+func (r *rows) done(b *Backend) {
+	b.done(r.at)
+	b.done(r.row)
 }
 
 // each visits index positions lo to hi-1 with the offset of each one's row in
@@ -52,7 +58,9 @@ func (r *rows) each(lo, hi int, visit func(list, table, index int)) {
 
 // Gather is dst[i...] = table[index[i...]].
 func (b *Backend) Gather(dst, table, index *tensor.Tensor) {
-	r := newRows("Gather", dst, table, index, true)
+	b.writes(dst)
+	r := newRows(b, "Gather", dst, table, index, true)
+	defer r.done(b)
 	if dst.DType != table.DType {
 		gatherStored(b, r, dst, table)
 		return
@@ -111,7 +119,9 @@ func gatherStored(b *Backend, r *rows, dst, table *tensor.Tensor) {
 
 // ScatterAdd is dst[index[i...]] += src[i...], in the order of i.
 func (b *Backend) ScatterAdd(dst, src, index *tensor.Tensor) {
-	r := newRows("ScatterAdd", src, dst, index, false)
+	b.writes(dst)
+	r := newRows(b, "ScatterAdd", src, dst, index, false)
+	defer r.done(b)
 	switch dst.DType {
 	case tensor.Float32:
 		scatterRows(b, r, slice[float32](dst), slice[float32](src), vec.Add)

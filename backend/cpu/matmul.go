@@ -8,6 +8,7 @@ const largeProduct = 1 << 23
 
 // MatMul is dst = a b, or dst += a b, for each entry of the leading axes.
 func (b *Backend) MatMul(dst, a, x *tensor.Tensor, accumulate bool) {
+	b.writes(dst)
 	if x.DType.Compute() != x.DType {
 		b.storedProducts(dst, a, x, accumulate)
 		return

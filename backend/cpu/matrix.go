@@ -48,7 +48,10 @@ func product[T float](b *Backend, p *pool.Pool, c, a, x matrix[T], accumulate bo
 		if accumulate {
 			beta = 1
 		}
-		gemm.Mul(p, panel(c), panel(any(a).(matrix[float32])), panel(any(x).(matrix[float32])), 1, beta)
+		a, x := any(a).(matrix[float32]), any(x).(matrix[float32])
+		if !b.prepared.mul(p, c, a, x, beta) {
+			gemm.Mul(p, panel(c), panel(a), panel(x), 1, beta)
+		}
 		return
 	}
 	product64(b, p, any(c).(matrix[float64]), any(a).(matrix[float64]), any(x).(matrix[float64]), accumulate)

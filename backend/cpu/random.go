@@ -9,6 +9,7 @@ import (
 // Random fills dst (contiguous) from the stream of key. The numbers are made in
 // float64 and rounded once, but for Mask's comparison, which is in float32.
 func (b *Backend) Random(dst *tensor.Tensor, d backend.Dist, key tensor.Key) {
+	b.writes(dst)
 	n := dst.Len()
 	switch dst.DType {
 	case tensor.Float32:

@@ -24,6 +24,7 @@ type fold struct {
 
 // Reduce folds x over the axes where dst has length 1 and x has not.
 func (b *Backend) Reduce(f backend.Reduce, dst, x *tensor.Tensor) {
+	b.writes(dst)
 	p := &fold{f: f, kept: b.loop(2), folded: b.loop(1)}
 	defer b.done(p.kept)
 	defer b.done(p.folded)

@@ -4,6 +4,7 @@ import "github.com/tiller-ml/tiller/tensor"
 
 // Select is dst = cond != 0 ? x : y; cond is int32, all broadcast to dst.
 func (b *Backend) Select(dst, cond, x, y *tensor.Tensor) {
+	b.writes(dst)
 	l := b.elementwise(dst.Shape, dst, cond, x, y)
 	defer b.done(l)
 	switch dst.DType.Size() {

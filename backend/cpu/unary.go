@@ -10,6 +10,7 @@ import (
 
 // Unary is dst = f(x), elementwise.
 func (b *Backend) Unary(f backend.Unary, dst, x *tensor.Tensor) {
+	b.writes(dst)
 	l := b.elementwise(dst.Shape, dst, x)
 	defer b.done(l)
 	switch dst.DType {

@@ -2,6 +2,7 @@ package optim
 
 import (
 	"math"
+	"slices"
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/tensor"
@@ -46,7 +47,7 @@ func globalNorm(b backend.Backend, grads []*tensor.Tensor) float64 {
 	}
 	sumSquares(b, sums, grads)
 	total := 0.0
-	for _, s := range read(b, "ClipNorm", sums) {
+	for _, s := range read(b, "ClipNorm", sums, nil) {
 		total += s
 	}
 	return math.Sqrt(total)
@@ -65,19 +66,18 @@ func sumSquares(b backend.Backend, dst *tensor.Tensor, xs []*tensor.Tensor) {
 	}
 }
 
-// read copies a few floats to the host.
-func read(b backend.Backend, op string, t *tensor.Tensor) []float64 {
+// read copies a few floats to the host, into out where it is long enough.
+func read(b backend.Backend, op string, t *tensor.Tensor, out []float64) []float64 {
 	if t == nil {
 		return nil
 	}
+	out = slices.Grow(out[:0], t.Len())[:t.Len()]
 	if t.DType == tensor.Float64 {
-		out, err := backend.Data[float64](b, t)
-		must(op, err)
+		must(op, b.Read(tensor.Bytes(out), t))
 		return out
 	}
 	narrow, err := backend.Data[float32](b, t)
 	must(op, err)
-	out := make([]float64, len(narrow))
 	for i, x := range narrow {
 		out[i] = float64(x)
 	}

@@ -96,14 +96,15 @@ type Optimizer struct {
 	// step has changed; nil for the other kinds.
 	Trust []Trust
 
-	b      backend.Backend
-	c      Config
-	params []Param
-	slots  []slot
-	values []*tensor.Tensor // of params
-	rates  []float64        // of the step at hand
-	norms  *tensor.Tensor   // (2 len(params)): LAMB's sums of squares of p and u
-	normed []*tensor.Tensor // what norms are of; nil for what the step leaves
+	b       backend.Backend
+	c       Config
+	params  []Param
+	slots   []slot
+	values  []*tensor.Tensor // of params
+	rates   []float64        // of the step at hand
+	norms   *tensor.Tensor   // (2 len(params)): LAMB's sums of squares of p and u
+	squares []float64        // norms on the host
+	normed  []*tensor.Tensor // what norms are of; nil for what the step leaves
 }
 
 // slot is the memory of one parameter. m is SGD's momentum buffer; both are nil

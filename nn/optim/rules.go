@@ -51,10 +51,10 @@ func (o *Optimizer) stepLAMB(grads []*tensor.Tensor, lr float64) {
 		}
 	}
 	sumSquares(o.b, o.norms, o.normed)
-	squares := read(o.b, "optim.Step", o.norms)
+	o.squares = read(o.b, "optim.Step", o.norms, o.squares)
 	for i, g := range grads {
 		if g != nil {
-			o.Trust[i] = o.c.trust(math.Sqrt(squares[2*i]), math.Sqrt(squares[2*i+1]))
+			o.Trust[i] = o.c.trust(math.Sqrt(o.squares[2*i]), math.Sqrt(o.squares[2*i+1]))
 			o.rates[i] = lr * o.Trust[i].Ratio
 		}
 	}
