@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,11 +28,14 @@ func eachThreads(b *testing.B, name string, f func(b *testing.B, cpu backend.Bac
 }
 
 // loopSteps times step, whose first calls, which warm the pools up, do not
-// count. The peak is that of the process: ask for one benchmark at a time.
+// count, nor does what a collection of their garbage takes from the pools. The peak is that of the process: ask for one benchmark at a time.
 func loopSteps(b *testing.B, tokens int, step func()) {
 	for range 2 {
 		step()
+		step()
+		runtime.GC()
 	}
+	step()
 	b.ReportAllocs()
 	for b.Loop() {
 		step()
@@ -58,10 +62,12 @@ func drawn(b backend.Backend, symbols int, shape ...int) *tensor.Tensor {
 // trained is a module with its optimizer.
 type trained struct {
 	cpu       backend.Backend
-	module    nn.Module
 	optimizer *optim.Optimizer
 	rate      float64
 	clip      float64 // most of the gradients' norm; 0: no limit
+	values    []*tensor.Tensor
+	tape      *autograd.Tape
+	wrt       []*autograd.Var
 }
 
 func newTrained(b *testing.B, cpu backend.Backend, m nn.Module, kind optim.Kind, rate, clip float64) *trained {
@@ -72,19 +78,19 @@ func newTrained(b *testing.B, cpu backend.Backend, m nn.Module, kind optim.Kind,
 	o, err := optim.New(cpu, optim.Defaults(kind), params)
 	require.NoError(b, err)
 	b.Cleanup(o.Free)
-	return &trained{cpu, m, o, rate, clip}
+	values := nn.Tensors(m)
+	return &trained{cpu, o, rate, clip, values, autograd.NewTape(cpu, values...), nil}
 }
 
 // step moves the module by the gradients of the loss that forward records.
 func (tr *trained) step(forward func(tape *autograd.Tape) *autograd.Var) {
-	tape := autograd.NewTape(tr.cpu, nn.Tensors(tr.module)...)
-	defer tape.Free()
-	loss := forward(tape)
-	var wrt []*autograd.Var
-	for _, p := range tr.module.Params() {
-		wrt = append(wrt, p.On(tape))
+	defer tr.tape.Reset()
+	loss := forward(tr.tape)
+	tr.wrt = tr.wrt[:0]
+	for _, x := range tr.values {
+		tr.wrt = append(tr.wrt, tr.tape.Leaf(x))
 	}
-	grads := tape.Grad(loss, wrt...)
+	grads := tr.tape.Grad(loss, tr.wrt...)
 	if tr.clip > 0 {
 		optim.ClipNorm(tr.cpu, grads, tr.clip)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
+	"github.com/tiller-ml/tiller/backend/cpu/internal/spare"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -18,7 +19,7 @@ import (
 type Backend struct {
 	pool   *pool.Pool
 	store  store
-	loops  sync.Pool // of *loop
+	loops  spare.List[loop]
 	rows   sync.Pool // of *forwardRows of one type
 	grads  sync.Pool // of *gradRows of one type
 	closed atomic.Bool

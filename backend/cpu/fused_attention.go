@@ -240,7 +240,7 @@ func (a *attention[T]) forward(index, lo, hi int, p *pool.Pool) {
 	n := hi - lo
 	space := newArena[T](a.b, a.room(n)+n*(a.dim+2))
 	defer release(a.b, space.all)
-	r := spare[forwardRows[T]](&a.b.rows)
+	r := reuse[forwardRows[T]](&a.b.rows)
 	defer giveBack(&a.b.rows, r)
 	r.queryRows = queryRows[T]{attention: a, p: p, index: index, lo: lo, hi: hi}
 	r.start(&space)

@@ -21,7 +21,7 @@ func (b *Backend) AttentionGrad(c *backend.AttentionCall, g *backend.AttentionGr
 func attentionBackward[T float](b *Backend, c *backend.AttentionCall, g *backend.AttentionGrads) {
 	a := newAttention[T](b, c)
 	a.eachUnit(a.batch*a.heads, func(index int, p *pool.Pool) {
-		r := spare[gradRows[T]](&b.grads)
+		r := reuse[gradRows[T]](&b.grads)
 		defer giveBack(&b.grads, r)
 		r.queryRows, r.g = queryRows[T]{attention: a, p: p, index: index}, g
 		if a.queries == 0 {

@@ -1,72 +1,133 @@
 package cpu
 
-import "math"
+import (
+	"iter"
+	"math"
+)
 
-// decodeBlock is how many keys make a task when there is one query. The parts
-// are put together in the order of the keys.
-const decodeBlock = 512
+const (
+	// decodeParts is how many tasks the keys of a sample are cut into where
+	// there is one query, leastKeys and mostKeys those that a task has. Parts are
+	// put together in the order of the keys; they depend on the number of keys
+	// alone.
+	decodeParts = 8
+	leastKeys   = 16
+	mostKeys    = 512
+	// decodeGroup is how many rows of keys stay in the first-level cache while
+	// each head has its turn: memory is read row by row.
+	decodeGroup = 8
+)
 
-// single tells whether there is one query for each head, and no dropout.
+// single tells whether there is one query for each head, no dropout, and keys
+// and values whose rows are dense.
 func (a *attention[T]) single() bool {
-	return a.queries == 1 && !a.weights.on && !a.values.on
+	if a.queries != 1 || a.weights.on || a.values.on {
+		return false
+	}
+	for i, k := range a.c.K {
+		if k.Strides[3] != 1 || a.c.V[i].Strides[3] != 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // decode is Attention for one query: each key and value is read once, in place.
 func (a *attention[T]) decode() {
-	parts := 0
-	for range a.spans(a.keys, a.keys, decodeBlock) {
-		parts++
-	}
-	heads, width := a.batch*a.heads, a.dim+2 // the part of Out, the largest score, the sum
-	all := dense(scratch[T](a.b, heads*parts*width), heads*parts, width)
+	size := min(max((a.keys+decodeParts-1)/decodeParts, leastKeys), mostKeys)
+	parts := (a.keys + size - 1) / size
+	width := a.heads * (a.dim + 2)
+	all := dense(scratch[T](a.b, a.batch*parts*width), a.batch*parts, width)
 	defer release(a.b, all.data)
-	a.b.pool.Do(heads*parts, func(task int) {
-		part := task % parts
-		for s := range a.spans(a.keys, a.keys, decodeBlock) {
-			if part == 0 {
-				a.decodePart(task/parts, s, all.row(task))
-				return
-			}
-			part--
-		}
+	a.b.pool.Do(a.batch*parts, func(task int) {
+		lo := task % parts * size
+		p := decodePart[T]{attention: a, sample: task / parts, lo: lo, hi: min(lo+size, a.keys)}
+		p.run(all.row(task))
 	})
-	for index := range heads {
-		a.decodeJoin(index, all.band(index*parts, (index+1)*parts))
-	}
-}
-
-// decodePart writes the sums over one block of keys.
-func (a *attention[T]) decodePart(index int, s span, out []T) {
-	n := s.len()
-	space := newArena[T](a.b, n+a.dim)
-	defer release(a.b, space.all)
-	q, scores := space.take(a.dim), space.take(n)
-	a.of(a.c.Q, index).load(q, 0)
-	a.vec.affine(q, q, T(a.c.Scale), 0)
-	k, v := a.of(a.c.K[s.piece], index).band(s.lo, s.hi), a.of(a.c.V[s.piece], index).band(s.lo, s.hi)
-	product(a.b, nil, dense(scores, 1, n), dense(q, 1, a.dim), k.transpose(), false)
-	most := a.vec.max(scores)
-	out[a.dim], out[a.dim+1] = most, a.vec.expSum(scores, scores, most)
-	product(a.b, nil, dense(out, 1, a.dim), dense(scores, 1, n), v, false)
-}
-
-// decodeJoin puts the parts of one head together.
-func (a *attention[T]) decodeJoin(index int, parts matrix[T]) {
-	most := T(math.Inf(-1))
-	for i := range parts.rows {
-		most = max(most, parts.row(i)[a.dim])
-	}
-	acc := parts.row(0)[:a.dim]
-	var sum T
-	for i := range parts.rows {
-		part := parts.row(i)
-		f := T(math.Exp(float64(part[a.dim] - most)))
-		sum += f * part[a.dim+1]
-		if i == 0 {
-			a.vec.affine(acc, acc, f, 0)
-		} else {
-			a.vec.axpy(acc, f, part[:a.dim])
+	for sample := range a.batch {
+		for h := range a.heads {
+			a.decodeJoin(sample*a.heads+h, h, all.band(sample*parts, (sample+1)*parts))
 		}
+	}
+}
+
+// decodePart is the work of one sample on keys lo to hi of all pieces.
+type decodePart[T float] struct {
+	*attention[T]
+	sample, lo, hi int
+}
+
+// run writes, for each head, the sum of exponentials times values, then the
+// largest scores of all heads, then their sums of exponentials.
+func (p decodePart[T]) run(out []T) {
+	n := p.hi - p.lo
+	space := newArena[T](p.b, p.heads*(n+p.dim))
+	defer release(p.b, space.all)
+	q, scores := dense(space.take(p.heads*p.dim), p.heads, p.dim), dense(space.take(p.heads*n), p.heads, n)
+	for h := range p.heads {
+		row := q.row(h)
+		head[T](p.c.Q, p.sample, h).load(row, 0)
+		p.vec.affine(row, row, T(p.c.Scale), 0)
+	}
+	for s := range p.groups() {
+		for h := range p.heads {
+			k := head[T](p.c.K[s.piece], p.sample, h)
+			p.vec.dotRows(scores.row(h)[s.at-p.lo:][:s.len()], q.row(h), k.data[s.lo*k.rs:], k.rs)
+		}
+	}
+	most, sums := out[p.heads*p.dim:][:p.heads], out[p.heads*(p.dim+1):]
+	for h := range p.heads {
+		row := scores.row(h)
+		most[h] = p.vec.max(row)
+		sums[h] = p.vec.expSum(row, row, most[h])
+	}
+	clear(out[:p.heads*p.dim])
+	for s := range p.groups() {
+		for h := range p.heads {
+			v := head[T](p.c.V[s.piece], p.sample, h)
+			p.vec.addRows(out[h*p.dim:(h+1)*p.dim], scores.row(h)[s.at-p.lo:][:s.len()], v.data[s.lo*v.rs:], v.rs)
+		}
+	}
+}
+
+// groups are the keys in order, a few rows of one piece at a time.
+func (p decodePart[T]) groups() iter.Seq[span] {
+	return func(yield func(span) bool) {
+		at := 0
+		for piece, k := range p.c.K {
+			end := at + k.Shape[2]
+			for lo := max(p.lo, at); lo < min(p.hi, end); lo += decodeGroup {
+				hi := min(lo+decodeGroup, p.hi, end)
+				if !yield(span{piece, lo - at, hi - at, lo}) {
+					return
+				}
+			}
+			at = end
+		}
+	}
+}
+
+// decodeJoin puts the parts of head h of a sample together; index counts the
+// heads of all samples.
+func (a *attention[T]) decodeJoin(index, h int, parts matrix[T]) {
+	most := T(math.Inf(-1))
+	of := func(part int) (acc []T, most, sum T) {
+		row := parts.row(part)
+		return row[h*a.dim : (h+1)*a.dim], row[a.heads*a.dim+h], row[a.heads*(a.dim+1)+h]
+	}
+	for i := range parts.rows {
+		_, m, _ := of(i)
+		most = max(most, m)
+	}
+	acc, first, sum := of(0)
+	f := T(math.Exp(float64(first - most)))
+	sum *= f
+	a.vec.affine(acc, acc, f, 0)
+	for i := 1; i < parts.rows; i++ {
+		part, m, s := of(i)
+		f := T(math.Exp(float64(m - most)))
+		sum += f * s
+		a.vec.axpy(acc, f, part)
 	}
 	slice[T](a.c.LSE)[index] = logSum(most, sum)
 	a.vec.affine(acc, acc, 1/sum, 0)

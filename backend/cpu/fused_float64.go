@@ -12,6 +12,8 @@ var vector64 = vector[float64]{
 	mul:           mulEach[float64],
 	affine:        affine64,
 	axpy:          axpy64,
+	dotRows:       dotRows64,
+	addRows:       addRows64,
 	moments:       moments64,
 	layerNorm:     layerNorm64,
 	layerNormGrad: layerNormGrad64,
@@ -64,6 +66,18 @@ func affine64(dst, x []float64, scale, shift float64) {
 func axpy64(dst []float64, alpha float64, x []float64) {
 	for i, v := range x {
 		dst[i] += alpha * v
+	}
+}
+
+func dotRows64(dst, x, a []float64, stride int) {
+	for i := range dst {
+		dst[i] = dot64(x, a[i*stride:])
+	}
+}
+
+func addRows64(y, x, a []float64, stride int) {
+	for i, v := range x {
+		axpy64(y, v, a[i*stride:i*stride+len(y)])
 	}
 }
 

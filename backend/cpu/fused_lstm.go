@@ -25,9 +25,9 @@ type lstm[T float] struct {
 	in    int // I
 	size  int // H
 
-	x, y, cells []T // (T, B, I), (T, B, H), (T, B, H)
-	gates       []T // (T, B, 4H)
-	h0, c0      []T // (B, H)
+	x, y, cells []T         // (T, B, I), (T, B, H), (T, B, H)
+	gates       []T         // (T, B, 4H)
+	h0, c0      []T         // (B, H)
 	w           resident[T] // what each step multiplies by
 }
 

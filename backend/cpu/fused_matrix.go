@@ -65,15 +65,15 @@ func (a *arena[T]) take(n int) []T {
 	return s
 }
 
-// spare is a zero R, from those given back if there is one.
-func spare[R any](from *sync.Pool) *R {
+// reuse is a zero R, from those given back if there is one.
+func reuse[R any](from *sync.Pool) *R {
 	if r, ok := from.Get().(*R); ok {
 		return r
 	}
 	return new(R)
 }
 
-// giveBack clears r for the next spare.
+// giveBack clears r for the next reuse.
 func giveBack[R any](to *sync.Pool, r *R) {
 	var zero R
 	*r = zero

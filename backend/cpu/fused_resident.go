@@ -1,10 +1,9 @@
 package cpu
 
 import (
-	"sync"
-
 	"github.com/tiller-ml/tiller/backend/cpu/internal/gemm"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
+	"github.com/tiller-ml/tiller/backend/cpu/internal/spare"
 )
 
 // resident is the right factor of many products: packed once where that pays.
@@ -18,7 +17,7 @@ type resident[T float] struct {
 const packedUses = 4
 
 // packs keeps the memory of packed factors for the next call.
-var packs = sync.Pool{New: func() any { return new(gemm.Packed) }}
+var packs spare.List[gemm.Packed]
 
 // hold prepares w for a number of products; drop ends that. Weights that are
 // only stored are never packed: that would be a copy in float32.
@@ -31,7 +30,7 @@ func hold[T float](b *Backend, w weights[T], uses int) resident[T] {
 	if r.packed = b.prepared.find(x); r.packed != nil {
 		r.shared = true
 	} else if uses >= packedUses {
-		r.packed = packs.Get().(*gemm.Packed)
+		r.packed = packs.GetOrNew()
 		r.packed.Reset(b.pool, panel(x))
 	}
 	return r

@@ -1,12 +1,14 @@
 package cpu
 
 import (
+	"github.com/tiller-ml/tiller/backend/cpu/internal/gemm"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/vec"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
 // vector are the row functions that the fused kernels are made of, for one
-// type of element. Their conventions are package vec's.
+// type of element. Their conventions are package vec's,
+// those of dotRows and addRows package gemm's.
 type vector[T float] struct {
 	max, sum      func(x []T) T
 	dot           func(x, y []T) T
@@ -14,6 +16,8 @@ type vector[T float] struct {
 	add, mul      func(dst, x, y []T)
 	affine        func(dst, x []T, scale, shift T)
 	axpy          func(dst []T, alpha T, x []T)
+	dotRows       func(dst, x, a []T, stride int)
+	addRows       func(y, x, a []T, stride int)
 	moments       func(x []T) (mean, variance T)
 	layerNorm     func(dst, x, w, b []T, mean, rstd T)
 	layerNormGrad func(dx, dw, db, x, w, dy []T, mean, rstd T)
@@ -33,6 +37,8 @@ var vector32 = vector[float32]{
 	mul:           vec.Mul,
 	affine:        vec.Affine,
 	axpy:          vec.Axpy,
+	dotRows:       gemm.DotRows,
+	addRows:       gemm.AddRows,
 	moments:       vec.Moments,
 	layerNorm:     vec.LayerNorm,
 	layerNormGrad: vec.LayerNormGrad,

@@ -27,10 +27,7 @@ type loop struct {
 // loop takes an empty loop from the spare ones; the kernel gives it back with
 // done when its work is over, so that kernels leave nothing to the collector.
 func (b *Backend) loop(operands int) *loop {
-	l, ok := b.loops.Get().(*loop)
-	if !ok {
-		l = new(loop)
-	}
+	l := b.loops.GetOrNew()
 	*l = loop{operands: operands}
 	return l
 }

@@ -129,7 +129,14 @@ func decoding() []row {
 	}{{256, 0, 0.35}, {256, 1000, 0.6}, {256, 5000, 1.5}, {1024, 0, 12}} {
 		all = append(all, row{work: fmt.Sprintf("one symbol, emsize %d, memory %d", d.width, d.rows),
 			bench:  bench{jobsPkg, fmt.Sprintf("BenchmarkDecode/emsize=%d/rows=%d", d.width, d.rows)},
-			metric: millis, reference: pyTorch, goal: goal{false, [2]float64{d.bound, d.bound}}})
+			metric: millis, reference: pyTorch, goal: goal{false, [2]float64{0, d.bound}}})
+	}
+	for _, d := range []struct {
+		dtype string
+		bound float64
+	}{{"bfloat16", 7}, {"int8", 0}} {
+		all = append(all, row{work: "one symbol, emsize 1024, memory 0, " + d.dtype,
+			bench: bench{jobsPkg, "BenchmarkDecodeStored/emsize=1024/" + d.dtype}, metric: millis, goal: goal{false, [2]float64{0, d.bound}}})
 	}
 	return all
 }

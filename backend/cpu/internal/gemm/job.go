@@ -1,9 +1,8 @@
 package gemm
 
 import (
-	"sync"
-
 	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
+	"github.com/tiller-ml/tiller/backend/cpu/internal/spare"
 )
 
 // A job is one product while it runs: its operands, and the tasks it splits
@@ -26,16 +25,21 @@ type job struct {
 	bufA, bufB, bufX, bufY buffer
 }
 
-var jobs = sync.Pool{New: func() any {
+var jobs spare.List[job]
+
+func spareJob() *job {
+	if j := jobs.Get(); j != nil {
+		return j
+	}
 	j := new(job)
 	j.packTask, j.blockTask, j.packedTask = j.packSome, j.block, j.packedBlock
 	j.dotTask, j.tileTask = j.thinDot, j.thinTile
 	j.rowsTask, j.colsTask = j.vecRows, j.vecCols
 	return j
-}}
+}
 
 func newJob(c, a, b Matrix, alpha, beta float32) *job {
-	j := jobs.Get().(*job)
+	j := spareJob()
 	j.kn, j.c, j.a, j.b, j.alpha, j.beta = active, c, a, b, alpha, beta
 	return j
 }

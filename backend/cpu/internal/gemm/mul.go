@@ -97,7 +97,7 @@ func (j *job) multiplyBlocks(p *pool.Pool) {
 func (j *job) block(task int) {
 	row, col, rows, cols := j.part(task)
 	kn, k := j.kn, j.a.Cols
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	a := packedRows{s.a.take(rows * k), k}
 	kn.packRows(a.data, j.a.slice(row, 0, rows, k))

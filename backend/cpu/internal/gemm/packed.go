@@ -112,7 +112,7 @@ func (j *job) packedBlock(task int) {
 		j.multiplyPanels(j.rows, c, col)
 		return
 	}
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	a := packedRows{s.a.take(rows * j.a.Cols), j.a.Cols}
 	j.kn.packRows(a.data, j.a.slice(row, 0, rows, j.a.Cols))
@@ -122,7 +122,7 @@ func (j *job) packedBlock(task int) {
 // multiplyPanels computes c from the columns of b from col on, panel by
 // panel, each in pieces that stay in the first-level cache for all rows.
 func (j *job) multiplyPanels(a packedRows, c Matrix, col int) {
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	kn, all := j.kn, j.b.Rows
 	depth := evenly(all, kn.kc, 4)

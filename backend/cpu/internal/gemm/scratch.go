@@ -1,8 +1,9 @@
 package gemm
 
 import (
-	"sync"
 	"unsafe"
+
+	"github.com/tiller-ml/tiller/backend/cpu/internal/spare"
 )
 
 // A buffer is memory that begins on a cache line and grows on demand.
@@ -30,4 +31,4 @@ func aligned(n int) []float32 {
 // register tile.
 type scratch struct{ a, b, tile buffer }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+var scratches spare.List[scratch]

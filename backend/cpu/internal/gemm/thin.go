@@ -39,7 +39,7 @@ func mulThinDot(p *pool.Pool, c, a, b Matrix, alpha, beta float32) {
 
 func (j *job) thinDot(task int) {
 	_, col, rows, cols := j.part(task)
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	a, b, beta, all := j.a, j.b, j.beta, j.a.Cols
 	depth := evenly(all, dotDepth, line)
@@ -72,7 +72,7 @@ func (j *job) packThinRows() {
 
 func (j *job) thinTile(task int) {
 	_, col, rows, cols := j.part(task)
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	kn, b, beta, all := j.kn, j.b, j.beta, j.b.Rows
 	depth := kn.kc

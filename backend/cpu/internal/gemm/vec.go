@@ -35,6 +35,11 @@ func mulVec(p *pool.Pool, y Vector, a Matrix, x Vector, alpha, beta float32) {
 	task := j.rowsTask
 	if a.RowStride == 1 && a.ColStride != 1 {
 		task = j.colsTask
+		if parts := deepPartsOf(m, k); parts > 1 {
+			mulVecDeep(p, parts, j.y, a, j.x, alpha, j.beta)
+			addStrided(c, j.y, y.Stride, beta)
+			return
+		}
 	}
 	// A product with a vector is bound by memory: a task needs fewer
 	// multiplications to be worth its start.
@@ -42,8 +47,13 @@ func mulVec(p *pool.Pool, y Vector, a Matrix, x Vector, alpha, beta float32) {
 	var count int
 	j.colStep, count = split(m, tasks(p, perMul*m*k, m), line)
 	run(p, count, task)
-	if y.Stride != 1 && m > 1 {
-		addTile(c, j.y, 1, beta)
+	addStrided(c, j.y, y.Stride, beta)
+}
+
+// addStrided puts y where it belongs if the result is not contiguous.
+func addStrided(c Matrix, y []float32, stride int, beta float32) {
+	if stride != 1 && c.Rows > 1 {
+		addTile(c, y, 1, beta)
 	}
 }
 
@@ -69,7 +79,7 @@ func (j *job) vecRows(task int) {
 
 // vecStrided is vecRows for rows that are not contiguous.
 func (j *job) vecStrided(lo, hi int) {
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	row := s.a.take(j.a.Cols)
 	for i := lo; i < hi; i++ {
@@ -99,7 +109,7 @@ func (j *job) addCols(lo, hi int) {
 	if j.beta != 1 {
 		j.kn.scaleSome(y, j.beta)
 	}
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	x := s.tile.take(axpyDepth)
 	for p := 0; p < k; p += axpyDepth {
@@ -124,7 +134,7 @@ func Axpy(alpha float32, x, y []float32) {
 	if len(x) == 0 {
 		return
 	}
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	factor := s.tile.take(1)
 	factor[0] = alpha

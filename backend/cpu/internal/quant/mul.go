@@ -29,7 +29,7 @@ func Mul(p *pool.Pool, c, a gemm.Matrix, w Matrix, accumulate bool) {
 		mulWide(p, c, a, w, accumulate)
 		return
 	}
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	j := newAxpyJob(s, c, a, w)
 	p.Do(j.parts, j.add)
@@ -76,7 +76,7 @@ func (j *axpyJob) sum(part, i int) []float32 {
 
 // add computes the sum of a part.
 func (j *axpyJob) add(part int) {
-	t := tiles.Get().(*dotTile)
+	t := tiles.GetOrNew()
 	defer tiles.Put(t)
 	f := j.kn.of(j.w.Format)
 	y := j.sum(part, 0)[:j.rows*j.ldy]

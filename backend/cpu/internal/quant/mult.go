@@ -1,10 +1,9 @@
 package quant
 
 import (
-	"sync"
-
 	"github.com/tiller-ml/tiller/backend/cpu/internal/gemm"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
+	"github.com/tiller-ml/tiller/backend/cpu/internal/spare"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -30,7 +29,7 @@ func split(p *pool.Pool, work, n, unit int) (step, count int) {
 // A scratch is memory that a product needs besides.
 type scratch struct{ data []float32 }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+var scratches spare.List[scratch]
 
 // take returns n numbers with any content.
 func (s *scratch) take(n int) []float32 {
@@ -54,7 +53,7 @@ func MulT(p *pool.Pool, c, a gemm.Matrix, w Matrix, accumulate bool) {
 		mulTWide(p, c, a, w, accumulate)
 		return
 	}
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	j := &dotJob{kn: active, c: c, w: w, accumulate: accumulate, blocks: w.whole()}
 	if w.Format == tensor.Int8 && w.rest() > 0 {
@@ -132,12 +131,12 @@ type dotTile struct {
 	sums, more [tileLen]float32   // over the whole blocks, and over the others
 }
 
-var tiles = sync.Pool{New: func() any { return new(dotTile) }}
+var tiles spare.List[dotTile]
 
 // columns computes columns lo to hi of c, tile by tile: the weights of a tile
 // are read from memory once, for all rows.
 func (j *dotJob) columns(lo, hi int) {
-	t := tiles.Get().(*dotTile)
+	t := tiles.GetOrNew()
 	defer tiles.Put(t)
 	clear(t.sums[:])
 	clear(t.more[:])

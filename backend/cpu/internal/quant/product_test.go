@@ -128,7 +128,7 @@ func checkProduct(t *testing.T, r *rand.Rand, d tensor.DType, m, n, k int, trans
 
 // poison fills the scratch memory that the next product finds with NaN.
 func poison() {
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	data := s.take(1 << 14)
 	for i := range data {
 		data[i] = float32(math.NaN())

@@ -30,7 +30,7 @@ func (w Matrix) widenRows(p *pool.Pool, s *scratch, lo, hi int) gemm.Matrix {
 
 // mulTWide is MulT for many rows: a band of weights is a band of columns of c.
 func mulTWide(p *pool.Pool, c, a gemm.Matrix, w Matrix, accumulate bool) {
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	band := w.band()
 	for lo := 0; lo < w.Rows; lo += band {
@@ -43,7 +43,7 @@ func mulTWide(p *pool.Pool, c, a gemm.Matrix, w Matrix, accumulate bool) {
 
 // mulWide is Mul for many rows: each band of weights adds to all of c.
 func mulWide(p *pool.Pool, c, a gemm.Matrix, w Matrix, accumulate bool) {
-	s := scratches.Get().(*scratch)
+	s := scratches.GetOrNew()
 	defer scratches.Put(s)
 	band := w.band()
 	for lo := 0; lo < w.Rows; lo += band {
