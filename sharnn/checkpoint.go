@@ -2,7 +2,6 @@ package sharnn
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/nn"
+	"github.com/tiller-ml/tiller/sharnn/corpus"
 	"github.com/tiller-ml/tiller/tensor"
 	"github.com/tiller-ml/tiller/tensor/safetensors"
 )
@@ -22,7 +22,8 @@ const (
 )
 
 // Description is config.json: what a folder's model is. Vocab lists the bytes
-// that the symbols stand for, in the symbols' order; a model without one is
+// that the symbols stand for, in the symbols' order, or is "bpe" where they are
+// the tokens of the folder's vocab.json and merges.txt; a model without one is
 // over bare ids.
 type Description struct {
 	Config
@@ -30,13 +31,12 @@ type Description struct {
 	Vocab json.RawMessage `json:"vocab,omitempty"`
 }
 
-// Save writes a model's folder, made where it is not there. Each file takes the
-// old one's place only when it is whole and on the disk; extra goes into the
-// weights' metadata. A model of int8 is an error: the format has no such type.
-func (m *Model) Save(dir string, vocab json.RawMessage, extra map[string]string) error {
-	if m.DType == tensor.Int8 {
-		return errors.New("saving the model: safetensors has no blocks of int8: save it as float32 or bf16")
-	}
+// Save writes a model's folder, made where it is not there, with the vocabulary,
+// or without one where vocab is nil. Each file takes the old one's place only
+// when it is whole and on the disk; extra goes into the weights' metadata. The
+// matrices of a model of int8, which the format does not know, are written as
+// they are stored: bytes (rows, bytes of a row).
+func (m *Model) Save(dir string, vocab corpus.Vocab, extra map[string]string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("saving the model: %w", err)
 	}
@@ -47,7 +47,14 @@ func (m *Model) Save(dir string, vocab json.RawMessage, extra map[string]string)
 	if err := safetensors.Write(filepath.Join(dir, WeightsFile), extra, sources); err != nil {
 		return fmt.Errorf("saving the model: %w", err)
 	}
-	doc, err := json.MarshalIndent(Description{m.Config, m.DType.String(), vocab}, "", "  ")
+	d := Description{Config: m.Config, DType: m.DType.String()}
+	if vocab != nil {
+		var err error
+		if d.Vocab, err = vocab.Save(dir); err != nil {
+			return fmt.Errorf("saving the model: %w", err)
+		}
+	}
+	doc, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return fmt.Errorf("saving the model: %w", err)
 	}
@@ -64,14 +71,35 @@ func (m *Model) Save(dir string, vocab json.RawMessage, extra map[string]string)
 // TensorSource writes a tensor on a backend to a safetensors file when its turn
 // comes.
 func TensorSource(b backend.Backend, name string, x *tensor.Tensor) safetensors.Source {
-	return safetensors.Source{Name: name, DType: safetensors.DTypeOf(x.DType), Shape: x.Shape, Data: func(w io.Writer) error {
-		bytes := make([]byte, x.Len()*x.DType.Size())
+	source := safetensors.Source{Name: name, DType: safetensors.DTypeOf(x.DType), Shape: x.Shape}
+	if x.DType == tensor.Int8 {
+		source.DType, source.Shape = safetensors.U8, blockShape(x.Shape)
+	}
+	source.Data = func(w io.Writer) error {
+		bytes := make([]byte, x.DType.Bytes(x.DType.Room(x.Shape)))
 		if err := b.Read(bytes, x); err != nil {
 			return err
 		}
 		_, err := w.Write(bytes)
 		return err
-	}}
+	}
+	return source
+}
+
+// blockShape is the shape of the bytes that hold a matrix of int8.
+func blockShape(shape []int) []int {
+	if len(shape) != 2 {
+		return nil
+	}
+	return []int{shape[0], tensor.Int8.Bytes(tensor.Int8.Room([]int{1, shape[1]}))}
+}
+
+// holds tells whether a file's tensor has a shape, in blocks where it is bytes.
+func holds(x *safetensors.Tensor, shape []int) bool {
+	if x.DType == safetensors.U8 {
+		shape = blockShape(shape)
+	}
+	return shape != nil && slices.Equal(x.Shape, shape)
 }
 
 // Describe reads a folder's config.json.
@@ -100,34 +128,43 @@ func Load(b backend.Backend, dir string, dtype tensor.DType) (*Model, *Descripti
 	if err != nil {
 		return nil, nil, err
 	}
-	if dtype == 0 {
-		if dtype, err = tensor.ParseDType(d.DType); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
-		}
-	}
-	path := filepath.Join(dir, WeightsFile)
-	f, err := safetensors.Open(path)
+	f, err := safetensors.Open(filepath.Join(dir, WeightsFile))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer f.Close()
+	m, err := d.Model(b, f, dtype)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return m, d, nil
+}
+
+// Model reads the model that d describes from a file of weights, as Load does.
+func (d *Description) Model(b backend.Backend, weights *safetensors.File, dtype tensor.DType) (*Model, error) {
+	if dtype == 0 {
+		var err error
+		if dtype, err = tensor.ParseDType(d.DType); err != nil {
+			return nil, fmt.Errorf("%s: %w", ConfigFile, err)
+		}
+	}
 	// The weights bound what the configuration may ask for, so that a damaged
 	// description cannot make the program allocate without end.
-	if err := plausible(d.Config, f); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	if err := plausible(d.Config, weights); err != nil {
+		return nil, fmt.Errorf("%s: %w", WeightsFile, err)
 	}
 	m, err := empty(b, dtype, d.Config)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := LoadTensors(b, f, m.Params()); err != nil {
+	if err := LoadTensors(b, weights, m.Params()); err != nil {
 		m.Free()
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", WeightsFile, err)
 	}
 	if !trainable(dtype) {
 		m.Collapse()
 	}
-	return m, d, nil
+	return m, nil
 }
 
 // plausible holds the sizes that everything follows from against the file.
@@ -137,7 +174,7 @@ func plausible(c Config, f *safetensors.File) error {
 		if err != nil {
 			return err
 		}
-		if shape := []int{rows, c.Width}; !slices.Equal(x.Shape, shape) {
+		if shape := []int{rows, c.Width}; !holds(x, shape) {
 			return fmt.Errorf("%s is %v, the configuration says %v", name, x.Shape, shape)
 		}
 		return nil
@@ -167,7 +204,7 @@ func LoadTensors(b backend.Backend, f *safetensors.File, params func(func(string
 		if err != nil {
 			return err
 		}
-		if !slices.Equal(x.Shape, p.Value.Shape) {
+		if !holds(x, p.Value.Shape) {
 			return fmt.Errorf("%s is %v, the model's is %v", name, x.Shape, p.Value.Shape)
 		}
 		if err := LoadTensor(b, x, p.Value); err != nil {
@@ -185,7 +222,11 @@ func LoadTensors(b backend.Backend, f *safetensors.File, params func(func(string
 // LoadTensor copies a file's tensor into dst, of the same shape, converting.
 func LoadTensor(b backend.Backend, x *safetensors.Tensor, dst *tensor.Tensor) error {
 	switch {
-	case x.DType == safetensors.DTypeOf(dst.DType):
+	case x.DType == safetensors.U8 && dst.DType == tensor.Int8:
+		return b.Write(dst, x.Data)
+	case x.DType == safetensors.U8:
+		return throughTensor(b, tensor.Int8, x.Data, dst)
+	case dst.DType != tensor.Int8 && x.DType == safetensors.DTypeOf(dst.DType):
 		return b.Write(dst, x.Data)
 	case x.DType == safetensors.F32:
 		return throughTensor(b, tensor.Float32, x.Data, dst)

@@ -78,8 +78,8 @@ func (c Config) Check() error {
 
 func (c Config) attends(block int) bool { return slices.Contains(c.Attention, block) }
 
-// keepBefore is how many of a memory's rows a segment of length t sees.
-func (c Config) keepBefore(rows, t int) int {
+// KeepBefore is how many of a memory's rows a segment of length t sees.
+func (c Config) KeepBefore(rows, t int) int {
 	room := c.Memory - t
 	switch {
 	case c.Memory == 0:

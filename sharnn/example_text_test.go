@@ -18,7 +18,7 @@ func ExampleEvaluate() {
 	}
 	defer b.Close()
 	text := []byte("she sells sea shells")
-	vocab := corpus.NewVocab(text)
+	vocab := corpus.NewByteVocab(text)
 	model, err := sharnn.New(b, tensor.Float32, sharnn.Config{
 		Symbols: vocab.Len(), Width: 8, Hidden: 16, Layers: 2, Attention: []int{0}, Heads: 1, Memory: 100,
 	}, 1)

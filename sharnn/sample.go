@@ -49,10 +49,10 @@ type Sampler struct {
 	how      Sampling
 	state    *State
 	tape     *autograd.Tape // used again for every symbol
-	position uint32    // symbols so far, the last draw's included
-	logits   []float64 // (V) of the next symbol; nil where the last draw is not read yet
-	last     int32     // the last draw
-	order    []int     // scratch: symbols, likeliest first
+	position uint32         // symbols so far, the last draw's included
+	logits   []float64      // (V) of the next symbol; nil where the last draw is not read yet
+	last     int32          // the last draw
+	order    []int          // scratch: symbols, likeliest first
 }
 
 // NewSampler starts a text. It wants a prompt, be it of one symbol, before the

@@ -43,7 +43,7 @@ func (s *State) Carry(t *autograd.Tape, segment int) []Carry {
 		if c.memory == nil {
 			continue
 		}
-		c.memory.trim(s.model.Config.keepBefore(c.memory.rows, segment))
+		c.memory.trim(s.model.Config.KeepBefore(c.memory.rows, segment))
 		for _, piece := range c.memory.pieces() {
 			carry[i].Memory = append(carry[i].Memory, t.Leaf(piece))
 		}

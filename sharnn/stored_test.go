@@ -1,7 +1,9 @@
 package sharnn_test
 
 import (
-	"encoding/json"
+	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,6 +14,7 @@ import (
 	"github.com/tiller-ml/tiller/backend/cpu"
 	"github.com/tiller-ml/tiller/nn"
 	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/sharnn/corpus"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -160,28 +163,54 @@ func TestStoredModelErrors(t *testing.T) {
 	m, _, err := sharnn.Load(b, dir, tensor.Int8)
 	require.NoError(t, err)
 	defer m.Free()
-	assert.ErrorContains(t, m.Save(t.TempDir(), nil, nil), "safetensors has no blocks of int8")
 	assert.PanicsWithError(t, "tracking [40 40]: weights of int8 are only read, they cannot be trained", func() {
 		autograd.NewTape(b, nn.Tensors(m)...)
 	})
 }
 
-// A model of bf16 can be saved and read again, bit for bit.
-func TestSaveBFloat16(t *testing.T) {
+// A model of bf16 or int8 can be saved and read again, bit for bit, and be read
+// as float32.
+func TestSaveStored(t *testing.T) {
+	for _, width := range []int{40, 64} { // blocks of 32 that are filled, and not
+		dir := storedFolder(t, width)
+		b, err := cpu.New(backend.Config{})
+		require.NoError(t, err)
+		defer b.Close()
+		for _, dtype := range []tensor.DType{tensor.BFloat16, tensor.Int8} {
+			m, _, err := sharnn.Load(b, dir, dtype)
+			require.NoError(t, err)
+			defer m.Free()
+			again := t.TempDir()
+			require.NoError(t, m.Save(again, corpus.NewByteVocab([]byte("a")), nil))
+			saved, d, err := sharnn.Load(b, again, 0)
+			require.NoError(t, err)
+			defer saved.Free()
+			assert.Equal(t, dtype.String(), d.DType)
+			assert.Equal(t, loss(t, m), loss(t, saved))
+			wide, _, err := sharnn.Load(b, again, tensor.Float32)
+			require.NoError(t, err)
+			defer wide.Free()
+			assert.InDelta(t, loss(t, m), loss(t, wide), 1e-4)
+		}
+	}
+}
+
+// Bytes that are no blocks of the model's matrices are an error.
+func TestSavedBlocksOfAnotherShape(t *testing.T) {
 	dir := storedFolder(t, 40)
 	b, err := cpu.New(backend.Config{})
 	require.NoError(t, err)
 	defer b.Close()
-	m, _, err := sharnn.Load(b, dir, tensor.BFloat16)
+	m, _, err := sharnn.Load(b, dir, tensor.Int8)
 	require.NoError(t, err)
 	defer m.Free()
-	again := t.TempDir()
-	require.NoError(t, m.Save(again, json.RawMessage(`[1]`), nil))
-	saved, d, err := sharnn.Load(b, again, 0)
+	require.NoError(t, m.Save(dir, nil, nil))
+	path := filepath.Join(dir, sharnn.ConfigFile)
+	doc, err := os.ReadFile(path)
 	require.NoError(t, err)
-	defer saved.Free()
-	assert.Equal(t, "bfloat16", d.DType)
-	assert.Equal(t, loss(t, m), loss(t, saved))
+	require.NoError(t, os.WriteFile(path, bytes.Replace(doc, []byte(`"ntoken": 50`), []byte(`"ntoken": 51`), 1), 0o666))
+	_, _, err = sharnn.Load(b, dir, 0)
+	assert.ErrorContains(t, err, "encoder.weight is [50 72], the configuration says [51 40]")
 }
 
 func TestParseDType(t *testing.T) {

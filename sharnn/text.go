@@ -1,7 +1,6 @@
 package sharnn
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/tiller-ml/tiller/backend"
@@ -9,30 +8,31 @@ import (
 	"github.com/tiller-ml/tiller/tensor"
 )
 
-// ByteVocab is the vocabulary of a model over bytes. A description without one,
-// or with one of another size than the model's, is an error.
-func (d *Description) ByteVocab() (*corpus.Vocab, error) {
+// LoadVocab is the vocabulary of the model in the folder dir, which d describes.
+// A description without one, or with one of another size than the model's, is an
+// error.
+func (d *Description) LoadVocab(dir string) (corpus.Vocab, error) {
 	if len(d.Vocab) == 0 {
 		return nil, fmt.Errorf("%s: the model is over bare ids: it has no vocab", ConfigFile)
 	}
-	var v corpus.Vocab
-	if err := json.Unmarshal(d.Vocab, &v); err != nil {
+	v, err := corpus.LoadVocab(dir, d.Vocab)
+	if err != nil {
 		return nil, fmt.Errorf("%s: vocab: %w", ConfigFile, err)
 	}
 	if v.Len() != d.Symbols {
 		return nil, fmt.Errorf("%s: vocab has %d symbols, ntoken says %d", ConfigFile, v.Len(), d.Symbols)
 	}
-	return &v, nil
+	return v, nil
 }
 
-// LoadBytes reads a model over bytes and its vocabulary from their folder, the
-// model in a dtype as [Load] does. The caller frees the model.
-func LoadBytes(b backend.Backend, dir string, dtype tensor.DType) (*Model, *corpus.Vocab, error) {
+// LoadText reads a model and its vocabulary from their folder, the model in a
+// dtype as [Load] does. The caller frees the model.
+func LoadText(b backend.Backend, dir string, dtype tensor.DType) (*Model, corpus.Vocab, error) {
 	m, d, err := Load(b, dir, dtype)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := d.ByteVocab()
+	v, err := d.LoadVocab(dir)
 	if err != nil {
 		m.Free()
 		return nil, nil, fmt.Errorf("%s: %w", dir, err)
@@ -42,9 +42,9 @@ func LoadBytes(b backend.Backend, dir string, dtype tensor.DType) (*Model, *corp
 
 // Prompt are the ids of text, with which a [Sampler] starts. An empty text
 // stands for a newline, so that the model begins a line, or for symbol 0 in a
-// vocabulary without newlines. The error names a byte that is not in vocab and
-// its offset.
-func Prompt(vocab *corpus.Vocab, text []byte) ([]int32, error) {
+// vocabulary without newlines. The error says what vocab cannot express, and
+// where.
+func Prompt(vocab corpus.Vocab, text []byte) ([]int32, error) {
 	if len(text) == 0 {
 		if ids, err := vocab.Encode([]byte("\n")); err == nil {
 			return ids, nil

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,7 +30,7 @@ func TestPrompt(t *testing.T) {
 		{"ab", "abXa", nil, `prompt: byte 0x58 ('X') at offset 2 is not among the 2 symbols of the vocabulary`},
 	}
 	for _, tt := range tests {
-		ids, err := sharnn.Prompt(corpus.NewVocab([]byte(tt.vocab)), []byte(tt.text))
+		ids, err := sharnn.Prompt(corpus.NewByteVocab([]byte(tt.vocab)), []byte(tt.text))
 		if tt.err != "" {
 			assert.EqualError(t, err, tt.err)
 		} else {
@@ -39,19 +40,21 @@ func TestPrompt(t *testing.T) {
 	}
 }
 
-func TestByteVocab(t *testing.T) {
+func TestLoadVocab(t *testing.T) {
 	tests := []struct{ vocab, want string }{
 		{"[10,97]", ""},
 		{"", "config.json: the model is over bare ids: it has no vocab"},
 		{"[10]", "config.json: vocab has 1 symbols, ntoken says 2"},
 		{"[10,300]", "config.json: vocab: reading vocabulary: entry 1 is 300 after 10, want ascending byte values up to 255"},
 		{`{"a":1}`, "config.json: vocab: reading vocabulary: json: cannot unmarshal object into Go value of type []int"},
+		{`"bpe"`, "config.json: vocab: DIR: reading a vocabulary: open vocab.json: no such file or directory"},
 	}
 	for _, tt := range tests {
 		d := sharnn.Description{Config: sharnn.Config{Symbols: 2}, Vocab: json.RawMessage(tt.vocab)}
-		v, err := d.ByteVocab()
+		dir := t.TempDir()
+		v, err := d.LoadVocab(dir)
 		if tt.want != "" {
-			assert.EqualError(t, err, tt.want)
+			assert.EqualError(t, err, strings.ReplaceAll(tt.want, "DIR", dir))
 			continue
 		}
 		require.NoError(t, err)
@@ -67,7 +70,7 @@ func savedFolder(t testing.TB, b backend.Backend) (config, weights []byte) {
 	require.NoError(t, err)
 	defer m.Free()
 	dir := t.TempDir()
-	require.NoError(t, m.Save(dir, json.RawMessage("[10,97,98]"), map[string]string{"step": "12"}))
+	require.NoError(t, m.Save(dir, corpus.NewByteVocab([]byte("\nab")), map[string]string{"step": "12"}))
 	return readFile(t, dir, sharnn.ConfigFile), readFile(t, dir, sharnn.WeightsFile)
 }
 
@@ -103,7 +106,7 @@ func loadDamaged(t testing.TB, b backend.Backend, dir string, config, weights []
 	runtime.ReadMemStats(&before)
 	held := live(b)
 	c := &counting{Backend: b}
-	m, v, err := sharnn.LoadBytes(c, dir, 0)
+	m, v, err := sharnn.LoadText(c, dir, 0)
 	if err == nil {
 		require.Equal(t, m.Config.Symbols, v.Len())
 		m.Free()

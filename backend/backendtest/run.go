@@ -21,6 +21,7 @@ func Run(t *testing.T, open func() (backend.Backend, error)) {
 		run  func(s *suite, t *testing.T)
 	}{
 		{"Memory", (*suite).memory},
+		{"Map", (*suite).maps},
 		{"ReadWrite", (*suite).readWrite},
 		{"Copy", (*suite).copies},
 		{"Fill", (*suite).fills},

@@ -80,9 +80,12 @@ func (s *store) get(bytes int) ([]byte, error) {
 	s.trim()
 	s.mu.Unlock()
 	raw := make([]byte, size+align)
-	skip := -int(uintptr(unsafe.Pointer(&raw[0]))) & (align - 1)
+	preferHuge(raw)
+	skip := -int(addressOf(raw)) & (align - 1)
 	return raw[skip : skip+size : skip+size], nil
 }
+
+func addressOf(mem []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(mem))) }
 
 // put takes a storage back.
 func (s *store) put(mem []byte) {
@@ -151,7 +154,7 @@ func (b *Backend) Map(dtype tensor.DType, mem []byte) (tensor.Buffer, bool) {
 	if dtype == tensor.Int8 {
 		unit = 4 // a block's scale
 	}
-	if uintptr(unsafe.Pointer(unsafe.SliceData(mem)))%uintptr(unit) != 0 {
+	if addressOf(mem)%uintptr(unit) != 0 {
 		return nil, false
 	}
 	return &buffer{owner: b, mem: mem[:len(mem):len(mem)], n: len(mem) / dtype.Size() * dtype.Block(), foreign: true}, true
@@ -167,10 +170,13 @@ func (b *Backend) Free(buf tensor.Buffer) {
 	if s.freed.Swap(true) {
 		panic(&tensor.Error{Op: "Free", Msg: "the buffer is freed already"})
 	}
-	if s.n > 0 {
-		if b.prepared.count.Load() > 0 {
-			b.prepared.drop(s.mem)
-		}
+	if s.n == 0 {
+		return
+	}
+	if b.prepared.count.Load() > 0 {
+		b.prepared.drop(s.mem)
+	}
+	if !s.foreign {
 		b.store.count(-int64(len(s.mem)))
 		b.store.put(s.mem)
 	}

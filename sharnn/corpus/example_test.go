@@ -37,7 +37,7 @@ func Example() {
 	fmt.Printf("train %s, valid %s, test %s\n", parts.Train, parts.Valid, parts.Test)
 
 	const B, bptt = 3, 2
-	vocab := corpus.NewVocab(text.Bytes)
+	vocab := corpus.NewByteVocab(text.Bytes)
 	stream, err := corpus.Batchify(parts.Train, vocab, B)
 	if err != nil {
 		log.Fatal(err)
@@ -70,12 +70,12 @@ func ExampleParseSplit() {
 }
 
 // The vocabulary is stored with a checkpoint as a list of byte values.
-func ExampleVocab() {
-	data, err := json.Marshal(corpus.NewVocab([]byte("banana\n")))
+func ExampleByteVocab() {
+	data, err := json.Marshal(corpus.NewByteVocab([]byte("banana\n")))
 	if err != nil {
 		log.Fatal(err)
 	}
-	var vocab corpus.Vocab
+	var vocab corpus.ByteVocab
 	if err := json.Unmarshal(data, &vocab); err != nil {
 		log.Fatal(err)
 	}

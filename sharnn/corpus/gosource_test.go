@@ -76,7 +76,7 @@ func TestGoSourceHere(t *testing.T) {
 	assert.Equal(t, sha256.Sum256(text.Bytes), sha256.Sum256(again.Bytes))
 	assert.GreaterOrEqual(t, len(text.Bytes), enoughGoSource)
 	assert.Less(t, len(text.Bytes), enoughGoSource+maxGoFile)
-	t.Logf("%s: %d bytes in %d files, %d symbols", text.Name, len(text.Bytes), text.Files, NewVocab(text.Bytes).Len())
+	t.Logf("%s: %d bytes in %d files, %d symbols", text.Name, len(text.Bytes), text.Files, NewByteVocab(text.Bytes).Len())
 }
 
 func BenchmarkGoSource(b *testing.B) {

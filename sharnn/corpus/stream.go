@@ -6,35 +6,47 @@ import (
 	"github.com/tiller-ml/tiller/tensor"
 )
 
-// Stream is a text cut into Batch lanes of Rows bytes that are read side by
-// side: row t holds byte t of every lane, which is byte b*Rows+t of the text for
-// lane b. It aliases the text, and any number of goroutines may read it.
+// Stream is a text cut into Batch lanes of Rows symbols that are read side by
+// side: row t holds symbol t of every lane, which is symbol b*Rows+t of the text
+// for lane b. Any number of goroutines may read it.
 type Stream struct {
-	Rows  int // bytes in a lane
-	Batch int // lanes, B
+	Rows    int     // symbols in a lane
+	Batch   int     // lanes, B
+	PerByte float64 // symbols that stand for a byte of the text, on average
 
-	text  []byte
-	vocab *Vocab
+	id func(i int) int32 // of symbol i of the text
 }
 
-// Batchify lays text out in batch lanes. The up to batch-1 bytes that do not
-// fill a row are dropped from its end. It is an error if batch is below 1, if
-// text does not fill two rows, the least that has an input and a target, or if
-// it holds a byte that vocab does not.
-func Batchify(text []byte, vocab *Vocab, batch int) (*Stream, error) {
+// Batchify lays text out in batch lanes. The up to batch-1 symbols that do not
+// fill a row are dropped from its end. With a [ByteVocab] the stream aliases the
+// text, else it holds the ids, 4 bytes each. It is an error if batch is below 1,
+// if text does not fill two rows, the least that has an input and a target, or
+// if it holds what vocab cannot express.
+func Batchify(text []byte, vocab Vocab, batch int) (*Stream, error) {
 	if batch < 1 {
 		return nil, fmt.Errorf("batch size %d: want at least 1", batch)
 	}
-	rows := len(text) / batch
-	if rows < 2 {
-		return nil, fmt.Errorf("text of %d bytes is too short for a batch of %d: it needs at least %d bytes, two for each",
-			len(text), batch, 2*uint64(batch))
+	if v, ok := vocab.(*ByteVocab); ok {
+		rows := len(text) / batch
+		if err := v.check(text[:rows*batch]); rows >= 2 && err != nil {
+			return nil, fmt.Errorf("laying out text: %w", err)
+		}
+		return layOut(len(text), batch, vocab, 1, func(i int) int32 { return v.ids[text[i]] })
 	}
-	text = text[:rows*batch]
-	if err := vocab.check(text); err != nil {
+	ids, err := vocab.Encode(text)
+	if err != nil {
 		return nil, fmt.Errorf("laying out text: %w", err)
 	}
-	return &Stream{Rows: rows, Batch: batch, text: text, vocab: vocab}, nil
+	return layOut(len(ids), batch, vocab, float64(len(ids))/float64(len(text)), func(i int) int32 { return ids[i] })
+}
+
+func layOut(n, batch int, vocab Vocab, perByte float64, id func(i int) int32) (*Stream, error) {
+	rows := n / batch
+	if rows < 2 {
+		return nil, fmt.Errorf("text of %d %ss is too short for a batch of %d: it needs at least %d %[2]ss, two for each",
+			n, vocab.Unit(), batch, 2*uint64(batch))
+	}
+	return &Stream{Rows: rows, Batch: batch, PerByte: perByte, id: id}, nil
 }
 
 // Segment writes the ids of rows i to i+T-1 to in, and those of rows i+1 to i+T,
@@ -52,13 +64,12 @@ func (s *Stream) Segment(in, target []int32, i, T int) {
 			Msg:    fmt.Sprintf("want two of T*B = %d*%d and rows %d to %d+%d below %d", T, B, i, i, T, s.Rows),
 		})
 	}
-	ids := &s.vocab.ids
 	for b := range B {
-		lane := s.text[b*s.Rows+i:]
-		id := ids[lane[0]]
+		first := b*s.Rows + i
+		id := s.id(first)
 		for t := range T {
 			in[t*B+b] = id
-			id = ids[lane[t+1]]
+			id = s.id(first + t + 1)
 			target[t*B+b] = id
 		}
 	}

@@ -29,7 +29,7 @@ func TestSegment(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v := NewVocab([]byte(tt.text))
+			v := NewByteVocab([]byte(tt.text))
 			s, err := Batchify([]byte(tt.text), v, tt.batch)
 			if tt.in == "" {
 				require.ErrorContains(t, err, "text of 9 bytes is too short for a batch of 5: it needs at least 10 bytes")
@@ -50,7 +50,7 @@ func TestSegmentsCoverText(t *testing.T) {
 	for i := range text {
 		text[i] = byte(rand.N(256))
 	}
-	v := NewVocab(text)
+	v := NewByteVocab(text)
 	ids, err := v.Encode(text)
 	require.NoError(t, err)
 	for _, batch := range []int{1, 3, 7, 16, 500} {
@@ -70,7 +70,7 @@ func TestSegmentsCoverText(t *testing.T) {
 }
 
 func TestBatchifyErrors(t *testing.T) {
-	v := NewVocab([]byte("abc"))
+	v := NewByteVocab([]byte("abc"))
 	tests := []struct {
 		text  string
 		batch int
@@ -94,7 +94,7 @@ func TestBatchifyErrors(t *testing.T) {
 }
 
 func TestSegmentPanics(t *testing.T) {
-	s, err := Batchify([]byte("aaaaaaaa"), NewVocab([]byte("a")), 2) // 4 rows
+	s, err := Batchify([]byte("aaaaaaaa"), NewByteVocab([]byte("a")), 2) // 4 rows
 	require.NoError(t, err)
 	tests := []struct {
 		name             string
@@ -123,7 +123,7 @@ func TestSegmentPanics(t *testing.T) {
 
 func TestSegmentAllocatesNothing(t *testing.T) {
 	text := bytes.Repeat([]byte("text"), 100)
-	s, err := Batchify(text, NewVocab(text), 4)
+	s, err := Batchify(text, NewByteVocab(text), 4)
 	require.NoError(t, err)
 	in, target := make([]int32, 40), make([]int32, 40)
 	assert.Zero(t, testing.AllocsPerRun(10, func() { s.Segment(in, target, 5, 10) }))
@@ -158,7 +158,7 @@ func TestSegmentLength(t *testing.T) {
 func BenchmarkSegment(b *testing.B) {
 	text := bytes.Repeat([]byte("the quick brown fox "), 500_000)
 	const B, T = 16, 128
-	s, err := Batchify(text, NewVocab(text), B)
+	s, err := Batchify(text, NewByteVocab(text), B)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func BenchmarkSegment(b *testing.B) {
 
 func BenchmarkBatchify(b *testing.B) {
 	text := bytes.Repeat([]byte("the quick brown fox "), 500_000)
-	v := NewVocab(text)
+	v := NewByteVocab(text)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		if _, err := Batchify(text, v, 16); err != nil {
@@ -186,6 +186,6 @@ func BenchmarkNewVocab(b *testing.B) {
 	text := bytes.Repeat([]byte("the quick brown fox "), 500_000)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		NewVocab(text)
+		NewByteVocab(text)
 	}
 }

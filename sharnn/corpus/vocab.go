@@ -1,120 +1,77 @@
 package corpus
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
-	"unicode/utf8"
+
+	"github.com/tiller-ml/tiller/nn/bpe"
 )
 
-// Vocab numbers the bytes that occur in a text densely: ids 0 to Len()-1 in the
-// order of the byte values. enwik8 has 205. It does not change once made, and
-// any number of goroutines may use it.
-//
-// In JSON it is the list of its byte values in ascending order.
-type Vocab struct {
-	symbols []byte     // the byte of each id
-	ids     [256]int32 // the id of each byte, -1 where there is none
+// Vocab numbers the symbols of a text: its bytes ([ByteVocab]) or tokens of
+// several bytes ([TokenVocab]). Any number of goroutines may use it.
+type Vocab interface {
+	// Len is the number of symbols, V; ids are 0 to V-1.
+	Len() int
+
+	// Unit is what a symbol is, for people: "byte" or "token".
+	Unit() string
+
+	// Encode are the ids of text. Text that the vocabulary cannot express is an
+	// error that says where.
+	Encode(text []byte) ([]int32, error)
+
+	// Decode are the bytes of ids. It panics on an id outside the vocabulary, as
+	// indexing does.
+	Decode(ids []int32) []byte
+
+	// Save returns what [LoadVocab] reads, and writes to the folder dir the files
+	// that belong to it, if there are any.
+	Save(dir string) (json.RawMessage, error)
 }
 
-// NewVocab returns the vocabulary of all bytes in text. Give it the whole text
-// rather than the training part, or the other parts may hold unknown bytes.
-func NewVocab(text []byte) *Vocab {
-	var seen [256]bool
-	for _, b := range text {
-		seen[b] = true
-	}
-	var symbols []byte
-	for b, ok := range seen {
-		if ok {
-			symbols = append(symbols, byte(b))
+// LoadVocab is the vocabulary that [Vocab.Save] described, with its files in dir.
+func LoadVocab(dir string, saved json.RawMessage) (Vocab, error) {
+	if bytes.Equal(bytes.TrimSpace(saved), tokensSaved) {
+		t, err := bpe.Load(dir)
+		if err != nil {
+			return nil, err
 		}
+		return TokenVocab{t}, nil
 	}
-	return makeVocab(symbols)
-}
-
-// makeVocab keeps symbols, which ascend.
-func makeVocab(symbols []byte) *Vocab {
-	v := &Vocab{symbols: symbols}
-	for b := range v.ids {
-		v.ids[b] = -1
-	}
-	for id, b := range symbols {
-		v.ids[b] = int32(id)
-	}
-	return v
-}
-
-// Len returns the number of symbols.
-func (v *Vocab) Len() int { return len(v.symbols) }
-
-// Encode returns the ids of text's bytes. A byte outside the vocabulary is an
-// error that names it and its offset.
-func (v *Vocab) Encode(text []byte) ([]int32, error) {
-	if err := v.check(text); err != nil {
+	var v ByteVocab
+	if err := json.Unmarshal(saved, &v); err != nil {
 		return nil, err
 	}
-	ids := make([]int32, len(text))
-	for i, b := range text {
-		ids[i] = v.ids[b]
-	}
-	return ids, nil
+	return &v, nil
 }
 
-// Decode returns the bytes of ids. It panics on an id outside the vocabulary,
-// as indexing does.
-func (v *Vocab) Decode(ids []int32) []byte {
-	text := make([]byte, len(ids))
-	for i, id := range ids {
-		text[i] = v.symbols[id]
-	}
-	return text
+// PerByte is how many symbols stand for a byte in ids but the first, which has
+// nothing before it to be predicted from: 1 in a [ByteVocab]. Nats per symbol
+// times it are nats per byte. Of a single id it is NaN.
+func PerByte(v Vocab, ids []int32) float64 {
+	return float64(len(ids)-1) / float64(len(v.Decode(ids[1:])))
 }
 
-func (v *Vocab) check(text []byte) error {
-	for i, b := range text {
-		if v.ids[b] < 0 {
-			return fmt.Errorf("byte %s at offset %d is not among the %d symbols of the vocabulary", name(b), i, len(v.symbols))
-		}
-	}
-	return nil
-}
+// TokenVocab numbers a text by the tokens of a byte-level BPE. It can express
+// any text.
+type TokenVocab struct{ BPE *bpe.Tokenizer }
 
-// MarshalJSON writes the byte values in ascending order.
-func (v *Vocab) MarshalJSON() ([]byte, error) {
-	values := make([]int, len(v.symbols))
-	for id, b := range v.symbols {
-		values[id] = int(b)
-	}
-	return json.Marshal(values)
-}
+// tokensSaved is what stands for a TokenVocab, which has files of its own.
+var tokensSaved = []byte(`"bpe"`)
 
-// UnmarshalJSON reads what MarshalJSON writes. Anything but a list of ascending
-// byte values with one at least is an error.
-func (v *Vocab) UnmarshalJSON(data []byte) error {
-	var values []int
-	if err := json.Unmarshal(data, &values); err != nil {
-		return fmt.Errorf("reading vocabulary: %w", err)
-	}
-	if len(values) == 0 {
-		return fmt.Errorf("reading vocabulary: it has no symbols")
-	}
-	var symbols []byte
-	last := -1
-	for i, value := range values {
-		if value <= last || value > 255 {
-			return fmt.Errorf("reading vocabulary: entry %d is %d after %d, want ascending byte values up to 255", i, value, last)
-		}
-		symbols = append(symbols, byte(value))
-		last = value
-	}
-	*v = *makeVocab(symbols)
-	return nil
-}
+// Len is the number of tokens.
+func (v TokenVocab) Len() int { return v.BPE.Size() }
 
-// name shows a byte, with its letter where it is one by itself.
-func name(b byte) string {
-	if b < utf8.RuneSelf {
-		return fmt.Sprintf("0x%02x (%q)", b, rune(b))
-	}
-	return fmt.Sprintf("0x%02x", b)
+// Unit is "token".
+func (v TokenVocab) Unit() string { return "token" }
+
+// Encode are the tokens of text; the error is nil.
+func (v TokenVocab) Encode(text []byte) ([]int32, error) { return v.BPE.Encode(string(text)), nil }
+
+// Decode are the bytes of tokens. It panics on an id outside the vocabulary.
+func (v TokenVocab) Decode(ids []int32) []byte { return v.BPE.DecodeBytes(ids) }
+
+// Save writes vocab.json and merges.txt.
+func (v TokenVocab) Save(dir string) (json.RawMessage, error) {
+	return tokensSaved, v.BPE.Save(dir)
 }

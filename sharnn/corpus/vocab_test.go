@@ -2,105 +2,91 @@ package corpus
 
 import (
 	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tiller-ml/tiller/nn/bpe"
 )
 
-func TestVocab(t *testing.T) {
-	every := make([]byte, 256)
-	for i := range every {
-		every[255-i] = byte(i)
-	}
-	tests := []struct {
-		name string
-		text string
-		n    int
-		ids  []int32
-		json string
-	}{
-		{"sorted by byte", "banana\n\xff", 5, []int32{2, 1, 3, 1, 3, 1, 0, 4}, "[10,97,98,110,255]"},
-		{"one symbol", "\x00\x00", 1, []int32{0, 0}, "[0]"},
-		{"every byte", string(every), 256, nil, ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			v := NewVocab([]byte(tt.text))
-			require.Equal(t, tt.n, v.Len())
-			ids, err := v.Encode([]byte(tt.text))
-			require.NoError(t, err)
-			if tt.ids != nil {
-				require.Equal(t, tt.ids, ids)
-			}
-			require.Equal(t, tt.text, string(v.Decode(ids)))
+// shells is a text of tokens that have two bytes and more.
+var shells = []byte(strings.Repeat("she sells sea shells by the sea shore\n", 8))
 
-			data, err := json.Marshal(struct{ Vocab *Vocab }{v})
-			require.NoError(t, err)
-			if tt.json != "" {
-				require.JSONEq(t, `{"Vocab":`+tt.json+`}`, string(data))
-			}
-			var back struct{ Vocab *Vocab }
-			require.NoError(t, json.Unmarshal(data, &back))
-			require.Empty(t, cmp.Diff(v, back.Vocab, cmp.AllowUnexported(Vocab{})))
-		})
+func tokens(t *testing.T) TokenVocab {
+	tok, err := bpe.Train(t.Context(), string(shells), 270, nil)
+	require.NoError(t, err)
+	return TokenVocab{tok}
+}
+
+func TestVocabs(t *testing.T) {
+	for _, v := range []Vocab{NewByteVocab(shells), tokens(t)} {
+		ids, err := v.Encode(shells)
+		require.NoError(t, err)
+		require.Equal(t, string(shells), string(v.Decode(ids)))
+
+		dir := t.TempDir()
+		saved, err := v.Save(dir)
+		require.NoError(t, err)
+		doc, err := json.MarshalIndent(struct{ Vocab json.RawMessage }{saved}, "", "  ")
+		require.NoError(t, err)
+		var read struct{ Vocab json.RawMessage }
+		require.NoError(t, json.Unmarshal(doc, &read))
+		back, err := LoadVocab(dir, read.Vocab)
+		require.NoError(t, err)
+		assert.Equal(t, v.Len(), back.Len())
+		assert.Equal(t, v.Unit(), back.Unit())
+		again, err := back.Encode(shells)
+		require.NoError(t, err)
+		assert.Equal(t, ids, again)
 	}
 }
 
-func TestVocabUnknown(t *testing.T) {
-	v := NewVocab([]byte("abc"))
-	_, err := v.Encode([]byte("abcd"))
-	assert.EqualError(t, err, "byte 0x64 ('d') at offset 3 is not among the 3 symbols of the vocabulary")
-	_, err = v.Encode([]byte("\x00abc"))
-	assert.ErrorContains(t, err, "byte 0x00 ('\\x00') at offset 0")
-	assert.Panics(t, func() { v.Decode([]int32{3}) })
-	assert.Panics(t, func() { v.Decode([]int32{-1}) })
+func TestLoadVocabErrors(t *testing.T) {
+	dir := t.TempDir()
+	_, err := LoadVocab(dir, json.RawMessage(`"bpe"`))
+	assert.EqualError(t, err, dir+": reading a vocabulary: open vocab.json: no such file or directory")
+	_, err = tokens(t).Save(dir)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(filepath.Join(dir, bpe.MergesFile), 40))
+	_, err = LoadVocab(dir, json.RawMessage(`"bpe"`))
+	assert.ErrorContains(t, err, "no merge makes")
+	_, err = LoadVocab(dir, json.RawMessage(`"words"`))
+	assert.ErrorContains(t, err, "cannot unmarshal string")
 }
 
-func TestVocabJSONErrors(t *testing.T) {
-	tests := []struct{ data, want string }{
-		{"null", "it has no symbols"},
-		{"[]", "it has no symbols"},
-		{"[97, 97]", "entry 1 is 97 after 97"},
-		{"[98, 97]", "entry 1 is 97 after 98"},
-		{"[-1]", "entry 0 is -1"},
-		{"[0, 256]", "entry 1 is 256"},
-		{"[1.5]", "cannot unmarshal number 1.5"},
-		{`"abc"`, "cannot unmarshal string"},
-		{"[1", "unexpected end"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.data, func(t *testing.T) {
-			v := NewVocab([]byte("kept"))
-			require.ErrorContains(t, v.UnmarshalJSON([]byte(tt.data)), tt.want)
-			require.Equal(t, NewVocab([]byte("kept")), v)
-		})
-	}
+func TestPerByte(t *testing.T) {
+	bytes, ids := NewByteVocab(shells), []int32{3, 4, 5}
+	assert.Equal(t, 1.0, PerByte(bytes, ids))
+	v := tokens(t)
+	all, err := v.Encode(shells)
+	require.NoError(t, err)
+	first := len(v.Decode(all[:1]))
+	require.Greater(t, first, 1)
+	assert.Equal(t, float64(len(all)-1)/float64(len(shells)-first), PerByte(v, all))
+	assert.True(t, math.IsNaN(PerByte(v, all[:1])))
 }
 
-func FuzzVocabJSON(f *testing.F) {
-	for _, s := range []string{"[10,97]", "null", "[]", "[256]", "{}", "[1,1]"} {
-		f.Add([]byte(s))
+func TestBatchifyTokens(t *testing.T) {
+	v := tokens(t)
+	ids, err := v.Encode(shells)
+	require.NoError(t, err)
+	const B = 3
+	s, err := Batchify(shells, v, B)
+	require.NoError(t, err)
+	require.Equal(t, len(ids)/B, s.Rows)
+	assert.Equal(t, float64(len(ids))/float64(len(shells)), s.PerByte)
+	T := s.Rows - 1
+	in, target := make([]int32, T*B), make([]int32, T*B)
+	s.Segment(in, target, 0, T)
+	for k := range in {
+		at := k%B*s.Rows + k/B
+		require.Equal(t, ids[at:at+2], []int32{in[k], target[k]})
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var v Vocab
-		if json.Unmarshal(data, &v) != nil || v.Len() == 0 {
-			return // null leaves it as it is
-		}
-		again, err := json.Marshal(&v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var back Vocab
-		if err := json.Unmarshal(again, &back); err != nil {
-			t.Fatal(err)
-		}
-		if !cmp.Equal(v, back, cmp.AllowUnexported(Vocab{})) {
-			t.Fatalf("%s reads back as %s", data, again)
-		}
-		if ids, err := v.Encode(v.symbols); err != nil || len(ids) != v.Len() || ids[v.Len()-1] != int32(v.Len()-1) {
-			t.Fatalf("%s: ids %v (%v)", data, ids, err)
-		}
-	})
+	_, err = Batchify([]byte("she"), v, 2)
+	assert.ErrorContains(t, err, "too short for a batch of 2: it needs at least 4 tokens, two for each")
 }

@@ -9,10 +9,14 @@
 // from the folder's train.json, which train writes; a text that train named by a
 // relative path is looked for from the current folder.
 //
-// A part of N bytes has N-1 targets, and each counts once. They are read in
+// All figures are per byte, of a model over tokens (train's -tokens bpe) too: the
+// sum over its tokens is divided by their bytes, so that models over bytes and
+// over tokens compare.
+//
+// A part of N symbols has N-1 targets, and each counts once. They are read in
 // -batch_size lanes, each of which starts without a past: one lane is the figure
 // that a single reader of the text would get. More are faster and very slightly
 // worse. The reference's column is what the program of the SHA-RNN paper would
-// report for the same lanes: it divides by the number of bytes in a lane, of
+// report for the same lanes: it divides by the number of symbols in a lane, of
 // which the first has no prediction.
 package main

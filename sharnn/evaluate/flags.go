@@ -36,7 +36,7 @@ type settings struct {
 
 func (s *settings) flags() *command.Flags {
 	f := command.NewFlags(program,
-		"Measures a trained SHA-RNN: the exact mean bits per character of a part of a text, each byte but the first predicted once.",
+		"Measures a trained SHA-RNN: the exact mean bits per byte of a part of a text, each byte or token but the first predicted once.",
 		program+" -checkpoint runs/book",
 		program+" -checkpoint runs/book -part valid -mem 0,1000,5000",
 		program+" -checkpoint runs/book -data other.txt -json")
@@ -50,7 +50,7 @@ func (s *settings) flags() *command.Flags {
 	g.Add(&s.part, "part", "which `part` of the text: valid or test; none: test, or valid where the split has no test part")
 	g = f.Group("Passes")
 	g.Add(&s.bptt, "bptt", fmt.Sprintf("`rows` of a segment; 0: as in the training, or %d where that is not known", referenceBPTT))
-	g.Add(&s.batch, "batch_size", fmt.Sprintf("`lanes` that are read side by side, each from no past. 1 is exactly the figure of one pass from beginning to end, and slow; 0: as many as leave %d bytes to each, but at most %d", laneBytes, mostLanes))
+	g.Add(&s.batch, "batch_size", fmt.Sprintf("`lanes` that are read side by side, each from no past. 1 is exactly the figure of one pass from beginning to end, and slow; 0: as many as leave %d symbols to each, but at most %d", laneSymbols, mostLanes))
 	g.Add(&s.json, "json", "prints a JSON object instead of a table")
 	s.machine.Flags(f)
 	return f

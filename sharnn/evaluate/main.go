@@ -15,11 +15,11 @@ import (
 	"github.com/tiller-ml/tiller/sharnn/corpus"
 )
 
-// Lanes are chosen so that the bytes at their beginnings, which lack a past,
+// Lanes are chosen so that the symbols at their beginnings, which lack a past,
 // are a small share, and so that a long memory of each fits.
 const (
-	laneBytes = 50_000
-	mostLanes = 16
+	laneSymbols = 50_000
+	mostLanes   = 16
 )
 
 func main() { command.Main("evaluate", run) }
@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		return err
 	}
 	defer b.Close()
-	m, vocab, err := sharnn.LoadBytes(b, s.checkpoint, s.dtype)
+	m, vocab, err := sharnn.LoadText(b, s.checkpoint, s.dtype)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		r.printHead(stdout)
 	}
 	for _, memory := range s.mem {
-		l, err := s.pass(ctx, m.WithMemory(memory), p.ids, r.Lanes, stderr)
+		l, err := s.pass(ctx, m.WithMemory(memory), p, r.Lanes, stderr)
 		if err != nil {
 			return err
 		}
@@ -75,12 +75,15 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 
 // part is a piece of a text in the model's symbols.
 type part struct {
-	name string // "valid" or "test"
-	text string // where it is from
-	ids  []int32
+	name    string // "valid" or "test"
+	text    string // where it is from
+	bytes   int
+	ids     []int32
+	unit    string  // of ids, for people
+	perByte float64 // symbols that stand for a byte
 }
 
-func (s *settings) read(vocab *corpus.Vocab) (part, error) {
+func (s *settings) read(vocab corpus.Vocab) (part, error) {
 	split, err := corpus.ParseSplit(s.split)
 	if err != nil {
 		return part{}, err
@@ -93,7 +96,7 @@ func (s *settings) read(vocab *corpus.Vocab) (part, error) {
 	if err != nil {
 		return part{}, fmt.Errorf("%s: %w", text.Name, err)
 	}
-	p, bytes := part{name: s.part, text: text.Name}, parts.Test
+	p, bytes := part{name: s.part, text: text.Name, unit: vocab.Unit()}, parts.Test
 	if p.name == "" {
 		p.name = "test"
 		if bytes == nil {
@@ -109,6 +112,8 @@ func (s *settings) read(vocab *corpus.Vocab) (part, error) {
 	if p.ids, err = vocab.Encode(bytes); err != nil {
 		return part{}, fmt.Errorf("%s, %s part: %w", text.Name, p.name, err)
 	}
+	p.bytes = len(bytes)
+	p.perByte = corpus.PerByte(vocab, p.ids)
 	return p, nil
 }
 
@@ -120,22 +125,22 @@ func (s *settings) open() (*corpus.Text, error) {
 }
 
 // pass evaluates with one length of memory.
-func (s *settings) pass(ctx context.Context, m *sharnn.Model, ids []int32, lanes int, stderr io.Writer) (line, error) {
+func (s *settings) pass(ctx context.Context, m *sharnn.Model, p part, lanes int, stderr io.Writer) (line, error) {
 	e := sharnn.Evaluation{Batch: lanes, BPTT: s.bptt}
 	if command.Terminal(stderr) {
-		bar := progressbar.NewOptions(len(ids)-1, progressbar.OptionSetWriter(stderr), progressbar.OptionClearOnFinish(),
+		bar := progressbar.NewOptions(len(p.ids)-1, progressbar.OptionSetWriter(stderr), progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetDescription(fmt.Sprintf("mem %d", m.Config.Memory)), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("bytes"), progressbar.OptionThrottle(100*time.Millisecond))
+			progressbar.OptionSetItsString(p.unit+"s"), progressbar.OptionThrottle(100*time.Millisecond))
 		defer bar.Clear()
 		e.Progress = func(done, _ int) { bar.Set(done) }
 	}
 	start := time.Now()
-	r, err := sharnn.Evaluate(ctx, m, ids, e)
+	r, err := sharnn.Evaluate(ctx, m, p.ids, e)
 	if err != nil {
 		return line{}, err
 	}
 	if math.IsNaN(r.Nats) || math.IsInf(r.Nats, 0) {
 		return line{}, fmt.Errorf("the loss is %v: the model's parameters are not sound", r.Nats)
 	}
-	return newLine(m.Config.Memory, r, time.Since(start)), nil
+	return newLine(m.Config.Memory, r, p.perByte, time.Since(start)), nil
 }

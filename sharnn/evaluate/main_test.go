@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/nn/bpe"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/sharnn/corpus"
 	"github.com/tiller-ml/tiller/tensor"
@@ -44,10 +45,8 @@ func folder(t *testing.T, train string) (dir, data string) {
 	defer m.Free()
 	e := m.Encoder.Weight.Value // as drawn, a past would hardly matter
 	b.Unary(backend.Unary{Kind: backend.Affine, A: 20}, e, e)
-	vocab, err := json.Marshal(corpus.NewVocab(text))
-	require.NoError(t, err)
 	dir = t.TempDir()
-	require.NoError(t, m.Save(dir, vocab, nil))
+	require.NoError(t, m.Save(dir, corpus.NewByteVocab(text), nil))
 	data = filepath.Join(t.TempDir(), "text")
 	require.NoError(t, os.WriteFile(data, text, 0o666))
 	if train != "" {
@@ -64,7 +63,7 @@ func expected(t *testing.T, dir string, piece []byte, memory int, e sharnn.Evalu
 	b, err := backend.Open("cpu", backend.Config{})
 	require.NoError(t, err)
 	defer b.Close()
-	m, vocab, err := sharnn.LoadBytes(b, dir, 0)
+	m, vocab, err := sharnn.LoadText(b, dir, 0)
 	require.NoError(t, err)
 	defer m.Free()
 	ids, err := vocab.Encode(piece)
@@ -118,6 +117,35 @@ func TestEvaluateJSON(t *testing.T) {
 			assert.Len(t, seen, len(tt.memory), "the memory changes nothing")
 		})
 	}
+}
+
+// Of a model over tokens the figures are per byte too.
+func TestEvaluateTokens(t *testing.T) {
+	dir, data := folder(t, `{"data": TEXT, "split": "80/10/10", "bptt": 7}`)
+	b, err := backend.Open("cpu", backend.Config{})
+	require.NoError(t, err)
+	defer b.Close()
+	tok, err := bpe.Train(t.Context(), string(text[:1600]), 270, nil)
+	require.NoError(t, err)
+	vocab := corpus.TokenVocab{BPE: tok}
+	m, err := sharnn.New(b, tensor.Float32, sharnn.Config{
+		Symbols: 270, Width: 8, Hidden: 16, Layers: 2, Attention: []int{0}, Heads: 1, Memory: 50,
+	}, 1)
+	require.NoError(t, err)
+	defer m.Free()
+	require.NoError(t, m.Save(dir, vocab, nil))
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"-checkpoint", dir, "-json"}, nil, &out, io.Discard))
+	var r report
+	require.NoError(t, json.Unmarshal(out.Bytes(), &r))
+	want := expected(t, dir, text[1800:], 50, sharnn.Evaluation{Batch: 1, BPTT: 7})
+	assert.Equal(t, report{dir, data, "80/10/10", "test", 200, want.Targets, 1, 7, r.Lines}, r)
+	require.Less(t, want.Targets, 150)
+	ids := tok.Encode(string(text[1800:]))
+	perByte := float64(want.Targets) / float64(200-len(tok.Token(ids[0])))
+	assert.InEpsilon(t, want.Nats*perByte, r.Lines[0].Nats, 1e-12)
+	assert.InEpsilon(t, sharnn.Bits(want.Nats*perByte), r.Lines[0].Bits, 1e-12)
+	assert.InEpsilon(t, want.Reference*perByte, r.Lines[0].ReferenceNats, 1e-12)
 }
 
 func TestEvaluateTable(t *testing.T) {

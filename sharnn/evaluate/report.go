@@ -9,7 +9,8 @@ import (
 	"github.com/tiller-ml/tiller/sharnn"
 )
 
-// report is what -json prints. Figures are means per character.
+// report is what -json prints. Figures are means per byte; targets and tokens
+// per second count the model's symbols.
 type report struct {
 	Checkpoint string `json:"checkpoint"`
 	Data       string `json:"data"`
@@ -36,19 +37,21 @@ type line struct {
 func (s *settings) newReport(p part) *report {
 	lanes := s.batch
 	if lanes == 0 {
-		lanes = min(max(len(p.ids)/laneBytes, 1), mostLanes)
+		lanes = min(max(len(p.ids)/laneSymbols, 1), mostLanes)
 	}
 	lanes = min(lanes, max(len(p.ids)-1, 1))
 	return &report{
 		Checkpoint: s.checkpoint, Data: p.text, Split: s.split, Part: p.name,
-		Bytes: len(p.ids), Targets: len(p.ids) - 1, Lanes: lanes, BPTT: s.bptt,
+		Bytes: p.bytes, Targets: len(p.ids) - 1, Lanes: lanes, BPTT: s.bptt,
 	}
 }
 
-func newLine(memory int, r sharnn.Result, took time.Duration) line {
+// newLine turns a pass's figures, per symbol, into figures per byte.
+func newLine(memory int, r sharnn.Result, perByte float64, took time.Duration) line {
+	nats, reference := r.Nats*perByte, r.Reference*perByte
 	return line{
-		Memory: memory, Bits: sharnn.Bits(r.Nats), Nats: r.Nats,
-		ReferenceBits: sharnn.Bits(r.Reference), ReferenceNats: r.Reference,
+		Memory: memory, Bits: sharnn.Bits(nats), Nats: nats,
+		ReferenceBits: sharnn.Bits(reference), ReferenceNats: reference,
 		Speed: float64(r.Targets) / took.Seconds(), Seconds: took.Seconds(),
 	}
 }

@@ -44,14 +44,14 @@ func (s *settings) flags() *command.Flags {
 	g := f.Group("Model")
 	g.Add(&s.checkpoint, "checkpoint", "the `folder` that train wrote (its -out)")
 	g.Add(&s.mem, "mem", "`positions` that the attention sees; -1: as in training. A model trained with -mem 0 saw its own segment all the same: give it the bptt of its training")
-	g.Add(&s.weights, "dtype", "`float32, float64, bf16 or int8`: what the weights are read as; none: as they were saved. bf16 and int8 take a half and a quarter of the memory, and of the time per byte where that is reading weights")
+	g.Add(&s.weights, "dtype", "`float32, float64, bf16 or int8`: what the weights are read as; none: as they were saved. bf16 and int8 take a half and a quarter of the memory, and of the time per symbol where that is reading weights")
 	g = f.Group("Text")
 	g.Add(&s.prompt, "prompt", "`text` to go on from; - reads it from standard input. None: the model begins a line")
-	g.Add(&s.n, "n", "`bytes` to write after the prompt")
+	g.Add(&s.n, "n", "`bytes` to write after the prompt; a model over tokens ends with the token that reaches them")
 	g = f.Group("Sampling")
-	g.Add(&s.sampling.Temperature, "temperature", "divides the logits: 1 is the model's own distribution, less is more cautious, 0 takes the likeliest byte each time. A little below 1 makes fewer slips")
-	g.Add(&s.sampling.TopK, "top_k", "only the `k` likeliest bytes; 0: all")
-	g.Add(&s.sampling.TopP, "top_p", "only the likeliest bytes that add up to this `probability`; 1: all")
+	g.Add(&s.sampling.Temperature, "temperature", "divides the logits: 1 is the model's own distribution, less is more cautious, 0 takes the likeliest symbol each time. A little below 1 makes fewer slips")
+	g.Add(&s.sampling.TopK, "top_k", "only the `k` likeliest symbols; 0: all")
+	g.Add(&s.sampling.TopP, "top_p", "only the likeliest symbols that add up to this `probability`; 1: all")
 	g.Add(&s.sampling.Seed, "seed", "same seed, same text")
 	s.machine.Flags(f)
 	return f
@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		return err
 	}
 	defer b.Close()
-	m, vocab, err := sharnn.LoadBytes(b, s.checkpoint, s.dtype)
+	m, vocab, err := sharnn.LoadText(b, s.checkpoint, s.dtype)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 
 // write draws the text. A cancelled context is the only error it may end with
 // after which all is well.
-func (s *settings) write(ctx context.Context, w io.Writer, m *sharnn.Model, vocab *corpus.Vocab, prompt []int32) error {
+func (s *settings) write(ctx context.Context, w io.Writer, m *sharnn.Model, vocab corpus.Vocab, prompt []int32) error {
 	sampler, err := sharnn.NewSampler(m, s.sampling)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (s *settings) write(ctx context.Context, w io.Writer, m *sharnn.Model, voca
 	if err := sampler.Feed(ctx, prompt); err != nil {
 		return err
 	}
-	for range s.n {
+	for written := 0; written < s.n; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -133,9 +133,11 @@ func (s *settings) write(ctx context.Context, w io.Writer, m *sharnn.Model, voca
 		if err != nil {
 			return err
 		}
-		if _, err := w.Write(vocab.Decode([]int32{id})); err != nil {
+		n, err := w.Write(vocab.Decode([]int32{id}))
+		if err != nil {
 			return err
 		}
+		written += n
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/nn/bpe"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/sharnn/corpus"
 	"github.com/tiller-ml/tiller/tensor"
@@ -33,10 +33,8 @@ func checkpoint(t *testing.T) string {
 	defer m.Free()
 	e := m.Encoder.Weight.Value // as drawn, a past would hardly matter
 	b.Unary(backend.Unary{Kind: backend.Affine, A: 20}, e, e)
-	vocab, err := json.Marshal(corpus.NewVocab([]byte("\nabc")))
-	require.NoError(t, err)
 	dir := t.TempDir()
-	require.NoError(t, m.Save(dir, vocab, nil))
+	require.NoError(t, m.Save(dir, corpus.NewByteVocab([]byte("\nabc")), nil))
 	return dir
 }
 
@@ -76,6 +74,31 @@ func TestGenerate(t *testing.T) {
 			assert.Empty(t, strings.Trim(out, "\nabc"), "bytes that the vocabulary lacks")
 			assert.Equal(t, out, output(t, tt.stdin, args...), "a second run")
 		})
+	}
+}
+
+// A model over tokens writes whole tokens, and with the last of them at least as
+// many bytes as it is asked for.
+func TestGenerateTokens(t *testing.T) {
+	b, err := backend.Open("cpu", backend.Config{})
+	require.NoError(t, err)
+	defer b.Close()
+	tok, err := bpe.Train(t.Context(), strings.Repeat("she sells sea shells ", 9), 264, nil)
+	require.NoError(t, err)
+	m, err := sharnn.New(b, tensor.Float32, sharnn.Config{
+		Symbols: 264, Width: 8, Hidden: 16, Layers: 2, Attention: []int{0}, Heads: 1, Memory: 50,
+	}, 1)
+	require.NoError(t, err)
+	defer m.Free()
+	dir := t.TempDir()
+	require.NoError(t, m.Save(dir, corpus.TokenVocab{BPE: tok}, nil))
+	for _, prompt := range []string{"", "she sells éÿ"} {
+		out := output(t, "", "-checkpoint", dir, "-prompt", prompt, "-n", "200", "-temperature", "2")
+		written, found := strings.CutPrefix(out, prompt)
+		require.True(t, found, "%q", out)
+		assert.GreaterOrEqual(t, len(written), 200)
+		assert.LessOrEqual(t, len(written), 200+len(" shells")+1)
+		assert.Equal(t, out, output(t, "", "-checkpoint", dir, "-prompt", prompt, "-n", "200", "-temperature", "2"))
 	}
 }
 

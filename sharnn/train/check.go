@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/tiller-ml/tiller/internal/command"
+	"github.com/tiller-ml/tiller/nn/bpe"
 	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn/corpus"
 	"github.com/tiller-ml/tiller/tensor"
@@ -59,7 +62,7 @@ func parseArgs(args []string, stdout io.Writer) (*settings, *command.Flags, erro
 
 // frozen are the flags that a resumed run cannot change.
 var frozen = []string{
-	"split", "emsize", "nhid", "nlayers", "attention", "heads", "mem",
+	"split", "tokens", "emsize", "nhid", "nlayers", "attention", "heads", "mem",
 	"batch_size", "bptt", "fixed-bptt", "accumulate", "optimizer", "seed", "dtype",
 }
 
@@ -143,9 +146,36 @@ func (s *settings) checkTogether() error {
 	if _, err := corpus.ParseSplit(s.split); err != nil {
 		return err
 	}
+	if _, err := parseTokens(s.tokens); err != nil {
+		return err
+	}
 	if err := s.sampling().Check(); err != nil {
 		return err
 	}
 	_, err := s.modelConfig(256)
 	return err
+}
+
+// What -tokens takes.
+const (
+	byteTokens = "bytes"
+	bpeTokens  = "bpe:" // and a size
+	mostTokens = 1 << 16
+)
+
+// parseTokens is the size of the byte-pair vocabulary that -tokens asks for, 0
+// where it asks for bytes.
+func parseTokens(flag string) (int, error) {
+	if flag == byteTokens {
+		return 0, nil
+	}
+	size, ok := strings.CutPrefix(flag, bpeTokens)
+	n, err := strconv.Atoi(size)
+	if !ok || err != nil {
+		return 0, fmt.Errorf("-tokens %s: want %s, or %s and a number as in %[3]s4096", flag, byteTokens, bpeTokens)
+	}
+	if n < bpe.MinSize || n > mostTokens {
+		return 0, fmt.Errorf("-tokens %s: want from %d to %d tokens", flag, bpe.MinSize, mostTokens)
+	}
+	return n, nil
 }

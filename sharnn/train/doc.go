@@ -1,8 +1,10 @@
-// Command train trains a byte-level SHA-RNN on text.
+// Command train trains a SHA-RNN on text, over its bytes or over the tokens of a
+// byte-level BPE that it learns from the text first.
 //
 //	go run ./sharnn/train
 //	go run ./sharnn/train -data book.txt -minutes 2
 //	go run ./sharnn/train -data enwik8.zip -steps 20000 -out runs/enwik8
+//	go run ./sharnn/train -data books -tokens bpe:4096 -minutes 60
 //	go run ./sharnn/train -resume runs/enwik8
 //
 // Without arguments it trains on the source of the Go standard library for ten
@@ -12,6 +14,7 @@
 // # The output folder
 //
 //	DIR/config.json, DIR/model.safetensors  the best model so far, by validation
+//	DIR/vocab.json, DIR/merges.txt          its tokens, with -tokens bpe; as Hugging Face has them
 //	DIR/train.json                          the effective flags; -config takes it
 //	DIR/log.jsonl                           a JSON object per log line
 //	DIR/last, DIR/prev                      the run as last saved, and the save before
@@ -20,6 +23,11 @@
 // and on the disk; SHA256SUMS in it is what "sha256sum -c" reads. A run resumed
 // from it goes on bit for bit as if it had never stopped. Where it is damaged
 // DIR/prev is used.
+//
+// All losses are per byte: with -tokens bpe what a token costs is divided by the
+// bytes that tokens have on average, in the text that is evaluated, or in the
+// training part for the losses of training. Tokens, in the log and the speed, are
+// what the model reads: bytes or tokens.
 //
 // # Steps
 //

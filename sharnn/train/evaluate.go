@@ -30,22 +30,22 @@ func (t *trainer) evaluationDue() bool {
 // best, and saves.
 func (t *trainer) evaluate(ctx context.Context) error {
 	start := time.Now()
-	result, err := sharnn.Evaluate(ctx, t.model, t.valid, t.evaluation())
+	nats, err := t.measure(ctx, t.model, t.valid)
 	if err != nil {
 		return err
 	}
-	if !finite(result.Nats) {
-		return fmt.Errorf("step %d: the validation loss is %v; the last good checkpoint is %s, of step %d", t.Step, result.Nats, t.lastDir(), t.savedAt)
+	if !finite(nats) {
+		return fmt.Errorf("step %d: the validation loss is %v; the last good checkpoint is %s, of step %d", t.Step, nats, t.lastDir(), t.savedAt)
 	}
 	t.clock.evaluation = time.Since(start).Seconds()
 	t.Evaluated = t.Step
-	best := t.Best == nil || result.Nats < t.Best.Loss
+	best := t.Best == nil || nats < t.Best.Loss
 	if best {
-		if err := t.saveBest(result.Nats); err != nil {
+		if err := t.saveBest(nats); err != nil {
 			return err
 		}
 	}
-	if err := t.logEvaluation("valid", t.Step, result.Nats, best); err != nil {
+	if err := t.logEvaluation("valid", t.Step, nats, best); err != nil {
 		return err
 	}
 	if err := t.showSample(ctx); err != nil {
@@ -63,15 +63,17 @@ func (t *trainer) evaluateEarly(ctx context.Context) error {
 }
 
 func (t *trainer) testBest(ctx context.Context, best *sharnn.Model) error {
-	result, err := sharnn.Evaluate(ctx, best, t.test, t.evaluation())
+	nats, err := t.measure(ctx, best, t.test)
 	if err != nil {
 		return err
 	}
-	return t.logEvaluation("test", t.Best.Step, result.Nats, false)
+	return t.logEvaluation("test", t.Best.Step, nats, false)
 }
 
-func (t *trainer) evaluation() sharnn.Evaluation {
-	return sharnn.Evaluation{Batch: t.evalBatch, BPTT: t.bptt}
+// measure is the mean loss of a model on a part, in nats per byte.
+func (t *trainer) measure(ctx context.Context, m *sharnn.Model, p part) (float64, error) {
+	result, err := sharnn.Evaluate(ctx, m, p.ids, sharnn.Evaluation{Batch: t.evalBatch, BPTT: t.bptt})
+	return result.Nats * p.perByte, err
 }
 
 // showSample prints text that the model writes after a newline.
@@ -91,13 +93,15 @@ func (t *trainer) showSample(ctx context.Context) error {
 	if err := sampler.Feed(ctx, prompt); err != nil {
 		return err
 	}
-	ids := make([]int32, t.sample)
-	for i := range ids {
-		if ids[i], err = sampler.Next(); err != nil {
+	var text []byte
+	for len(text) < t.sample {
+		id, err := sampler.Next()
+		if err != nil {
 			return fmt.Errorf("step %d: %w", t.Step, err)
 		}
+		text = append(text, t.vocab.Decode([]int32{id})...)
 	}
-	t.report.println(indent(printable(t.vocab.Decode(ids))))
+	t.report.println(indent(printable(text)))
 	return nil
 }
 

@@ -12,7 +12,7 @@ const program = "go run ./sharnn/train"
 
 // settings are all that a run follows from, under the flags' names.
 type settings struct {
-	data, split string
+	data, split, tokens string
 
 	emsize, nhid, nlayers, heads, mem int
 	attention                         string
@@ -42,7 +42,7 @@ type settings struct {
 
 func defaults() settings {
 	return settings{
-		split:  corpus.DefaultSplit,
+		split: corpus.DefaultSplit, tokens: byteTokens,
 		emsize: 256, nhid: 1024, nlayers: 2, heads: 1, mem: 5000, attention: "one",
 		batchSize: 16, bptt: 64, accumulate: 1,
 		optimizer: string(optim.AdamW), lr: 0.002, clip: 0.25, wdecay: 0.01, minTrust: 0.25, beta1: 0.9, beta2: 0.999,
@@ -56,7 +56,7 @@ func defaults() settings {
 // flags binds the settings to a command line.
 func (s *settings) flags() *command.Flags {
 	f := command.NewFlags(program,
-		"Trains a Single Headed Attention RNN, byte by byte, on text: by default the source of the Go standard library. "+
+		"Trains a Single Headed Attention RNN on text, byte by byte or token by token: by default the source of the Go standard library. "+
 			"The best model by validation, and all that is needed to go on, are kept in a folder.",
 		program,
 		program+" -data book.txt -minutes 2",
@@ -75,6 +75,7 @@ func (s *settings) flags() *command.Flags {
 func (s *settings) dataFlags(g *command.Group) {
 	g.Add(&s.data, "data", "a `file`, a folder, a .gz or a .zip; none: the Go standard library's source, a text on every machine with Go")
 	g.Add(&s.split, "split", "`parts` of the text for training, validation and (if there are three) test, in per cent or bytes, in file order; 90/5/5 is how enwik8 is cut in the literature")
+	g.Add(&s.tokens, "tokens", "`what` the model reads and writes: bytes, or bpe:4096, a byte-pair vocabulary of so many tokens that is learnt from the training part and saved with the model. A model over tokens sees three or four times as much text in as many steps, and pays for it with a larger softmax; losses are per byte either way")
 }
 
 func (s *settings) modelFlags(g *command.Group) {
@@ -128,8 +129,8 @@ func (s *settings) reportFlags(g *command.Group) {
 	g.Add(&s.saveInterval, "save-interval", "`steps` between saves of what is needed to go on; 0: by time alone. Evaluations save too")
 	g.Add(&s.saveMinutes, "save-minutes", "`minutes` between these saves: the most work that a power cut costs; 0: none by time")
 	g.Add(&s.sample, "sample", "`bytes` of text that the model writes after each evaluation; 0: none")
-	g.Add(&s.sampleTemperature, "sample-temperature", "of that text: below 1 is more cautious, 0 always takes the likeliest byte")
-	g.Add(&s.sampleTopP, "sample-top_p", "of that text: only the likeliest bytes that add up to this probability; 1: all")
+	g.Add(&s.sampleTemperature, "sample-temperature", "of that text: below 1 is more cautious, 0 always takes the likeliest")
+	g.Add(&s.sampleTopP, "sample-top_p", "of that text: only the likeliest bytes or tokens that add up to this probability; 1: all")
 	g.Add(&s.dtype, "dtype", "the `type` of all numbers: float32, or float64 at about half the speed")
 }
 

@@ -26,7 +26,7 @@ type position struct {
 	Wall      float64 `json:"wall_s"`    // seconds that the run has taken
 }
 
-// score is the validation loss in nats at a step.
+// score is the validation loss in nats per byte at a step.
 type score struct {
 	Step int     `json:"step"`
 	Loss float64 `json:"loss"`
@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, tell sink) (err e
 	}
 	t := &trainer{settings: s, report: report{out: stdout, sink: tell}}
 	t.clock.start()
-	if err := t.texts.open(s); err != nil {
+	if err := t.texts.open(ctx, s, from); err != nil {
 		return err
 	}
 	if t.backend, err = s.machine.Open(); err != nil {
@@ -221,7 +221,7 @@ func (t *trainer) finish(ctx context.Context) error {
 	}
 	defer best.Free()
 	t.report.printf("best validation at step %d: %s", t.Best.Step, inUnits(t.Best.Loss))
-	if len(t.test) > 0 {
+	if len(t.test.ids) > 0 {
 		if err := t.testBest(ctx, best); err != nil {
 			return err
 		}

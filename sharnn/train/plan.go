@@ -129,9 +129,9 @@ const evaluationCost = 0.4
 func (t *trainer) plan() error {
 	start, perRow := t.pace.line()
 	tokens := t.pace.tokensPerStep()
-	evaluating := func(ids []int32) float64 {
-		rows := min(t.mem, len(ids)/t.evalBatch/2)
-		return evaluationCost * (start + perRow*float64(rows)) / tokens * float64(len(ids))
+	evaluating := func(p part) float64 {
+		rows := min(t.mem, len(p.ids)/t.evalBatch/2)
+		return evaluationCost * (start + perRow*float64(rows)) / tokens * float64(len(p.ids))
 	}
 	f := forecast{
 		left:  t.minutes*60 - t.wall(),

@@ -106,11 +106,16 @@ func (t *trainer) line(split string, step int, nats float64) logLine {
 	return logLine{Step: step, Split: split, Tokens: t.Tokens, Loss: nats, BPC: sharnn.Bits(nats), Wall: t.wall()}
 }
 
+// perByte is the mean loss of training in nats per byte.
+func (t *trainer) perByte(sum tally) float64 {
+	return sum.Nats / float64(sum.Tokens) * t.stream.PerByte
+}
+
 // logTraining reports the steps since the last time.
 func (t *trainer) logTraining(rate, norm float64) error {
 	since := t.Since
 	t.Since = tally{}
-	l := t.line("", t.Step, since.Nats/float64(since.Tokens))
+	l := t.line("", t.Step, t.perByte(since))
 	l.Training = &Training{LR: rate, GradNorm: norm, TokensPer: float64(since.Tokens) / since.Seconds, Epoch: t.Epoch}
 	if t.report.bar == nil {
 		t.report.printf("step %s  train %.3f bpc  lr %.3g  grad %.3g  %s tokens/s%s",
@@ -182,19 +187,19 @@ func (r *report) progress(t *trainer, nats float64) {
 	}
 	since := t.Since
 	r.bar.Describe(fmt.Sprintf("%.3f bpc | %s tokens/s | %s",
-		sharnn.Bits(since.Nats/float64(since.Tokens)), thousands(int64(float64(since.Tokens)/since.Seconds)), left))
+		sharnn.Bits(t.perByte(since)), thousands(int64(float64(since.Tokens)/since.Seconds)), left))
 	r.bar.Add(1)
 }
 
 // introduce says what is about to happen.
 func (t *trainer) introduce() {
 	r := &t.report
-	r.printf("%s: %s bytes, %d different", t.name, thousands(int64(t.size)), t.vocab.Len())
+	r.printf("%s: %s bytes, %s", t.name, thousands(int64(t.size)), t.symbols())
 	test := ""
-	if t.test != nil {
-		test = fmt.Sprintf(", test %s", thousands(int64(len(t.test))))
+	if t.test.ids != nil {
+		test = fmt.Sprintf(", test %s", thousands(int64(len(t.test.ids))))
 	}
-	r.printf("train %s, validation %s%s", thousands(int64(t.stream.Rows*t.stream.Batch)), thousands(int64(len(t.valid))), test)
+	r.printf("train %s, validation %s%s %ss", thousands(int64(t.stream.Rows*t.stream.Batch)), thousands(int64(len(t.valid.ids))), test, t.vocab.Unit())
 	r.printf("a model of %s parameters on %s, kept in %s", thousands(int64(t.model.Size())), t.backend.Name(), t.out)
 	r.println(wrap(string(t.json()), 78))
 	if t.Step > 0 {
@@ -202,6 +207,14 @@ func (t *trainer) introduce() {
 	} else if t.total > 0 {
 		r.printf("%d steps", t.total)
 	}
+}
+
+// symbols says what the model reads.
+func (t *trainer) symbols() string {
+	if t.tokens == byteTokens {
+		return fmt.Sprintf("%d different", t.vocab.Len())
+	}
+	return fmt.Sprintf("%s tokens of %.2f bytes on average", thousands(int64(t.vocab.Len())), 1/t.stream.PerByte)
 }
 
 // wrap joins the lines of text and breaks them again at a width.

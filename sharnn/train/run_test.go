@@ -111,6 +111,7 @@ func TestResumeGoesOnBitForBit(t *testing.T) {
 		{"float64, all attend", [2]int{7, 14}, []string{"-dtype", "float64", "-attention", "all", "-heads", "2"}},
 		{"where an evaluation is due", [2]int{7, 14}, []string{"-eval-interval", "7"}},
 		{"by epochs", [2]int{7, 14}, []string{"-epochs", "2"}},
+		{"tokens", [2]int{7, 14}, []string{"-tokens", "bpe:270"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			whole, parts := t.TempDir(), t.TempDir()
@@ -363,6 +364,7 @@ func TestRefusesToResume(t *testing.T) {
 		{[]string{"-resume", dir, "-attention", "all"}, "-attention is all, but the run to go on with has one"},
 		{[]string{"-resume", dir, "-optimizer", "lamb"}, "-optimizer is lamb"},
 		{[]string{"-resume", dir, "-split", "80/20"}, "-split is 80/20"},
+		{[]string{"-resume", dir, "-tokens", "bpe:300"}, "-tokens is bpe:300, but the run to go on with has bytes"},
 		{[]string{"-resume", dir, "-data", text(t, 2100)}, "another text"},
 		{[]string{"-resume", dir, "-out", t.TempDir()}, "leave -out out"},
 		{[]string{"-resume", dir, "-config", filepath.Join(dir, "train.json")}, "leave -config out"},
@@ -400,6 +402,13 @@ func TestBadInput(t *testing.T) {
 		{[]string{"-data", text(t, 36), "-batch_size", "16"}, "too short for a batch of 16: it needs at least 3"},
 		{[]string{"-data", text(t, 90), "-split", "99/1"}, "validation part has 1 byte"},
 		{[]string{"-split", "90"}, "split"},
+		{[]string{"-tokens", "words"}, "-tokens words: want bytes, or bpe: and a number as in bpe:4096"},
+		{[]string{"-tokens", "bpe:abc"}, "-tokens bpe:abc: want bytes, or bpe: and a number"},
+		{[]string{"-tokens", "bpe:10"}, "-tokens bpe:10: want from 257 to 65536 tokens"},
+		{[]string{"-tokens", "bpe:99999999999999999999"}, "want bytes, or bpe: and a number"},
+		{[]string{"-data", good, "-tokens", "bpe:5000"}, "training a vocabulary of 5000 tokens: the pairs that occur twice in the text of 1800 bytes give only "},
+		{[]string{"-data", good, "-tokens", "bpe:290", "-batch_size", "800"}, "too short for a batch of 800: it needs at least 1600 tokens"},
+		{[]string{"-data", good, "-tokens", "bpe:290", "-split", "1800/199/1"}, "the test part has 1 token: it needs at least 2"},
 		{[]string{"-data", good, "-split", "5/5/5"}, "neither 100 per cent"},
 		{[]string{"-emsize", "x"}, "emsize"},
 		{[]string{"-emsize", "0"}, "emsize is 0"},

@@ -10,9 +10,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/tiller-ml/tiller/nn/bpe"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/tensor/safetensors"
 )
@@ -26,10 +28,12 @@ const (
 	sumsFile      = "SHA256SUMS"
 )
 
-// savedFiles are all that SHA256SUMS lists.
-var savedFiles = []string{
-	sharnn.ConfigFile, sharnn.WeightsFile, optimizerFile, stateFile, settingsFile, positionFile,
-}
+// savedFiles are all that SHA256SUMS lists; vocabFiles too, where the model is
+// over tokens.
+var (
+	savedFiles = []string{sharnn.ConfigFile, sharnn.WeightsFile, optimizerFile, stateFile, settingsFile, positionFile}
+	vocabFiles = []string{bpe.VocabFile, bpe.MergesFile}
+)
 
 // snapshot is position.json.
 type snapshot struct {
@@ -134,11 +138,7 @@ func syncFolder(dir string) {
 }
 
 func (t *trainer) saveModel(dir string) error {
-	vocab, err := json.Marshal(t.vocab)
-	if err != nil {
-		return err
-	}
-	return t.model.Save(dir, vocab, map[string]string{"step": fmt.Sprint(t.Step)})
+	return t.model.Save(dir, t.vocab, map[string]string{"step": fmt.Sprint(t.Step)})
 }
 
 // saveBest keeps the model as the run's result.
@@ -171,8 +171,11 @@ func writeFile(path string, data []byte) error {
 // checksums are the lines of SHA256SUMS for the files in a folder.
 func checksums(dir string) ([]byte, error) {
 	var out bytes.Buffer
-	for _, name := range savedFiles {
+	for _, name := range slices.Concat(savedFiles, vocabFiles) {
 		f, err := os.Open(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) && slices.Contains(vocabFiles, name) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

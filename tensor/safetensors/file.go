@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
-	"os"
 	"slices"
+
+	"github.com/tiller-ml/tiller/internal/mapped"
 )
 
 // File is a safetensors file, open for reading.
@@ -33,7 +33,7 @@ type Tensor struct {
 // Open reads the file's header and maps its tensors. The caller closes it. The
 // file may be replaced while it is open, as [Write] does, but not shortened.
 func Open(path string) (*File, error) {
-	data, unmap, err := mapFile(path)
+	data, unmap, err := mapped.File(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
@@ -149,24 +149,4 @@ func describe(dtype DType, shape []int) string {
 		return fmt.Sprintf("%s with %d axes", dtype, len(shape))
 	}
 	return fmt.Sprintf("%s %v", dtype, shape)
-}
-
-// openRegular opens a file that has a length, and tells it.
-func openRegular(path string) (*os.File, int, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case !info.Mode().IsRegular():
-		err = errors.New("not a regular file")
-	case info.Size() > math.MaxInt:
-		err = fmt.Errorf("%d bytes do not fit in memory", info.Size())
-	}
-	if err != nil {
-		return nil, 0, errors.Join(err, f.Close())
-	}
-	return f, int(info.Size()), nil
 }

@@ -127,7 +127,7 @@ func WidenInt8AVX2(blocks int, dst *float32, w *byte)
 //		}
 //	}
 //
-// It needs 1 <= rows <= 8, cols >= 1, at most 2 where there are more rows, and
+// It needs 1 <= rows <= 12, cols >= 1, at most 2 where there are more rows, and
 // blocks >= 1, and room in out for an even number of rows if there are more. On the
 // way it prefetches the rows of weights after its own.
 //
@@ -180,7 +180,7 @@ func WidenBFloat16AVX512(blocks int, dst *float32, w *byte)
 //		}
 //	}
 //
-// It needs 1 <= rows <= 8, cols >= 1, at most 2 where there are more rows, and
+// It needs 1 <= rows <= 12, cols >= 1, at most 2 where there are more rows, and
 // blocks >= 1, and room in out for an even number of rows if there are more. On the
 // way it prefetches the rows of weights after its own.
 //

@@ -11,8 +11,11 @@ const (
 	// axpyDepth is the number of rows of weights that a pass over the result
 	// adds: as many as the hardware follows.
 	axpyDepth = 8
-	// mostParts is the number of parts in which the rows of weights are summed.
-	mostParts = 8
+	// fewParts and mostParts are the numbers of parts in which the rows of
+	// weights are summed, manyWeights what is worth another of them: each part
+	// begins with weights that nobody fetched before.
+	fewParts, mostParts = 4, 8
+	manyWeights         = 1 << 20
 )
 
 // Mul sets c = a w, or c += a w: w (N, K), a (M, N), c (M, K).
@@ -58,7 +61,8 @@ func newAxpyJob(s *scratch, c, a gemm.Matrix, w Matrix) *axpyJob {
 	if w.Format == tensor.Int8 && w.rest() > 0 {
 		j.blocks++
 	}
-	parts := max(1, min(w.Rows*w.Cols*(c.Rows+3)/4/grain, mostParts))
+	all := w.Rows * w.Cols
+	parts := max(1, min(all*(c.Rows+3)/4/grain, max(fewParts, min(all/manyWeights, mostParts))))
 	j.step = (w.Rows + parts - 1) / parts
 	j.step = (j.step + axpyDepth - 1) / axpyDepth * axpyDepth
 	j.parts = (w.Rows + j.step - 1) / j.step

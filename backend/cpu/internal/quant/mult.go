@@ -166,8 +166,13 @@ func (j *dotJob) sum(t *dotTile, i, n, col, cols int, tail []byte, stride int) {
 	}
 }
 
+// store writes rows i to i+n of some columns from col on.
 func (j *dotJob) store(t *dotTile, i, n, col, cols int) {
 	wide := dotCols(n)
+	if wide == 2 && cols == 2 && j.c.ColStride == 1 {
+		j.storePairs(t, n, j.c.Data[i*j.c.RowStride+col:])
+		return
+	}
 	for r := range n {
 		to := j.c.Data[(i+r)*j.c.RowStride+col*j.c.ColStride:]
 		for k := range cols {
@@ -177,5 +182,18 @@ func (j *dotJob) store(t *dotTile, i, n, col, cols int) {
 			}
 			to[k*j.c.ColStride] = v
 		}
+	}
+}
+
+// storePairs is store for two columns side by side, from to on.
+func (j *dotJob) storePairs(t *dotTile, n int, to []float32) {
+	sums, more := t.sums[:2*n], t.more[:2*n]
+	for r, at := 0, 0; r < n; r, at = r+1, at+j.c.RowStride {
+		v, w := sums[2*r]+more[2*r], sums[2*r+1]+more[2*r+1]
+		pair := to[at : at+2 : at+2]
+		if j.accumulate {
+			v, w = v+pair[0], w+pair[1]
+		}
+		pair[0], pair[1] = v, w
 	}
 }

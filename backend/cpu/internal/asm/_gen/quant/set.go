@@ -19,7 +19,7 @@ type set struct {
 
 var (
 	avx2   = set{suffix: "AVX2", lanes: 8, dotRows: 4, axpyRows: 2}
-	avx512 = set{suffix: "AVX512", lanes: 16, dotRows: 8, axpyRows: 8}
+	avx512 = set{suffix: "AVX512", lanes: 16, dotRows: 12, axpyRows: 8}
 )
 
 // blockLen is the number of weights that a kernel takes at a time.
@@ -101,21 +101,21 @@ func stride(name string) reg.GPVirtual {
 	return r
 }
 
-// A rowSet addresses up to eight rows with a common distance from three
-// registers, and a base for each four.
+// A rowSet addresses up to twelve rows with a common distance from two registers
+// and a base for each four.
 type rowSet struct {
-	base        [2]reg.GPVirtual
+	base        [3]reg.GPVirtual
 	step, step3 reg.GPVirtual
 }
 
 // rowsOf addresses the first most rows from parameter name on.
 func rowsOf(name, distance string, most int) *rowSet {
-	r := &rowSet{base: [2]reg.GPVirtual{load64(name)}, step: stride(distance)}
+	r := &rowSet{base: [3]reg.GPVirtual{load64(name)}, step: stride(distance)}
 	r.step3 = GP64()
 	LEAQ(Mem{Base: r.step, Index: r.step, Scale: 2}, r.step3)
-	if most > 4 {
-		r.base[1] = GP64()
-		LEAQ(Mem{Base: r.base[0], Index: r.step, Scale: 4}, r.base[1])
+	for i := 1; 4*i < most; i++ {
+		r.base[i] = GP64()
+		LEAQ(Mem{Base: r.base[i-1], Index: r.step, Scale: 4}, r.base[i])
 	}
 	return r
 }
@@ -134,9 +134,8 @@ func (r *rowSet) at(i, disp int) Mem {
 
 // advance moves rows rows on by so many bytes.
 func (r *rowSet) advance(rows, bytes int) {
-	ADDQ(I32(int32(bytes)), r.base[0])
-	if rows > 4 {
-		ADDQ(I32(int32(bytes)), r.base[1])
+	for i := 0; 4*i < rows; i++ {
+		ADDQ(I32(int32(bytes)), r.base[i])
 	}
 }
 

@@ -1,0 +1,317 @@
+package pplm
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/tiller-ml/tiller/autograd"
+	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/tensor"
+)
+
+// tiny is the reference's constant under logarithms and quotients.
+const tiny = 1e-15
+
+// moment is where a text stands: a token has been read by the plain state, and is
+// not yet read by the steered one.
+type moment struct {
+	last   *tensor.Tensor // (1, B) int32: that token
+	plain  State          // after it
+	probs  *tensor.Tensor // (B, V): what the plain state expects next
+	past   *tensor.Tensor // (B, H): the sum of the plain hidden states before it
+	count  int            // of them
+	tokens [][]int32      // with it
+}
+
+// perturber moves a state so that attributes grow more probable (the paper's
+// section 3.2): gradient steps on the losses and the divergence from the plain
+// distribution, of the pass that reads the last token. Samples of a batch share
+// passes, but neither norms nor anything else.
+type perturber struct {
+	lm         LM
+	info       Info
+	attributes []Attribute
+	how        Settings
+
+	tape    *autograd.Tape
+	deltas  [][]*tensor.Tensor // what is added to Moving, by group
+	largest [][]float64        // running maximum of the norms, by group and sample; nil at first
+	decay   *tensor.Tensor     // (window, 1, 1); nil without decay
+	squares reader
+}
+
+// report is what the iterations of one token measured.
+type report struct {
+	losses [][]float64   // by iteration and sample: attributes and divergence
+	kl     []float64     // by sample: the last iteration's divergence, not scaled
+	norms  [][][]float64 // by iteration, group and sample, of the gradient as it is
+}
+
+func newPerturber(lm LM, attributes []Attribute, how Settings) *perturber {
+	p := &perturber{lm: lm, info: lm.Info(), attributes: attributes, how: how}
+	if how.Decay {
+		share := make([]float64, how.Window)
+		for i := range share {
+			share[i] = float64(i+1) / float64(how.Window)
+		}
+		p.decay = fromNumbers(p.info.Backend, p.info.DType, share, how.Window, 1, 1)
+	}
+	return p
+}
+
+func (p *perturber) free() {
+	for _, group := range p.deltas {
+		backend.Release(p.info.Backend, group...)
+	}
+	backend.Release(p.info.Backend, p.decay)
+	p.deltas, p.decay = nil, nil
+}
+
+// step is the steering of one token.
+type step struct {
+	*moment
+	state    State // the steered one, which has not read the last token
+	from, to int   // its rows that move
+	cut      bool  // others stay
+	moving   [][]*tensor.Tensor
+	expected *tensor.Tensor // (B, V): probs with lift
+	report   report
+}
+
+// perturb moves the steered state, which has not read m.last.
+func (p *perturber) perturb(ctx context.Context, state State, m *moment) (*report, error) {
+	s := &step{moment: m, state: state}
+	s.from, s.to, s.cut = p.how.window(state.Rows())
+	s.moving = state.Moving(s.from, s.to)
+	p.start(s.moving)
+	s.expected = p.lifted(m.probs)
+	defer backend.Release(p.info.Backend, s.expected)
+	for i := range p.how.Iterations {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := p.iterate(s); err != nil {
+			return nil, fmt.Errorf("steering, iteration %d: %w", i+1, err)
+		}
+	}
+	for g, group := range s.moving {
+		for i, x := range group {
+			p.info.Backend.Binary(backend.Add, x, x, p.deltas[g][i])
+		}
+	}
+	return &s.report, nil
+}
+
+// start makes the deltas zeros of moving's shapes. Their headers stay the same, so
+// that the tape tracks them for good.
+func (p *perturber) start(moving [][]*tensor.Tensor) {
+	b := p.info.Backend
+	if p.tape == nil {
+		var all []*tensor.Tensor
+		for _, group := range moving {
+			deltas := make([]*tensor.Tensor, len(group))
+			for i, x := range group {
+				deltas[i] = backend.New(b, x.DType, x.Shape...)
+			}
+			p.deltas, all = append(p.deltas, deltas), append(all, deltas...)
+		}
+		p.tape = autograd.NewTape(b, all...)
+	}
+	for g, group := range moving {
+		for i, x := range group {
+			delta := p.deltas[g][i]
+			if delta.Len() != x.Len() {
+				b.Free(delta.Buf)
+				backend.Init(b, delta, x.DType, x.Shape...)
+			}
+			b.Fill(delta, 0)
+		}
+	}
+}
+
+// iterate is one pass forward, one backward and one move of the deltas.
+func (p *perturber) iterate(s *step) error {
+	t := p.tape
+	defer t.Reset()
+	moved := make([][]*autograd.Var, len(s.moving))
+	var deltas []*autograd.Var
+	for g, group := range s.moving {
+		for i, x := range group {
+			delta := t.Leaf(p.deltas[g][i])
+			deltas = append(deltas, delta)
+			moved[g] = append(moved[g], autograd.Add(t.Leaf(x), delta))
+		}
+	}
+	loss, kl := p.loss(s, s.state.With(s.from, s.to, moved))
+	if err := p.readLosses(&s.report, loss, kl); err != nil {
+		return err
+	}
+	grads := t.Grad(autograd.Sum(loss), deltas...)
+	defer backend.Release(p.info.Backend, grads...)
+	if p.decay != nil && s.cut {
+		for _, g := range grads {
+			if g != nil && g.Rank() == 3 {
+				p.info.Backend.Binary(backend.Mul, g, g, p.decay)
+			}
+		}
+	}
+	norms, err := p.norms(grads, len(s.tokens))
+	if err != nil {
+		return err
+	}
+	s.report.norms = append(s.report.norms, norms)
+	p.move(grads, p.divisors(norms))
+	return nil
+}
+
+// loss is what is to be lowered, for each sample (B), once the moved state has read
+// the last token: the attributes' losses and the scaled divergence, which comes as
+// well, nil where it has no weight.
+func (p *perturber) loss(s *step, moved State) (loss, kl *autograd.Var) {
+	t, batch := p.tape, len(s.tokens)
+	logits, hidden, _ := p.lm.Step(t, t.Leaf(s.last), moved)
+	c := &Context{
+		Tape: t, LM: p.lm, Plain: s.plain, Tokens: s.tokens,
+		Logits: autograd.Reshape(logits, batch, -1),
+		Hidden: autograd.Reshape(hidden, batch, -1),
+		Past:   t.Leaf(s.past), Count: s.count,
+	}
+	c.Probs = autograd.Softmax(c.Logits)
+	for _, l := range c.losses(p.attributes) {
+		if loss == nil {
+			loss = l
+		} else {
+			loss = autograd.Add(loss, l)
+		}
+	}
+	if p.how.KLScale == 0 {
+		return loss, nil
+	}
+	kl = divergence(c.Probs, t.Leaf(s.expected))
+	return autograd.Add(loss, autograd.Scale(kl, p.how.KLScale)), kl
+}
+
+// lifted is probs with [lift], for divergence; the caller frees it.
+func (p *perturber) lifted(probs *tensor.Tensor) *tensor.Tensor {
+	defer p.tape.Reset()
+	q := p.tape.Leaf(probs)
+	return autograd.Keep(autograd.Add(q, lift(q)))
+}
+
+// divergence is KL(p||q) for each row of p and lifted q (B, V), with 1e-15 added to
+// probabilities up to 1e-15 as the reference does.
+func divergence(p, q *autograd.Var) *autograd.Var {
+	p = autograd.Add(p, lift(p))
+	terms := autograd.Mul(p, autograd.Log(autograd.Div(p, q)))
+	return autograd.Reshape(autograd.Sum(terms, 1), p.Shape()[0])
+}
+
+// lift is 1e-15 where p is at most that, else 0, and no function of p.
+func lift(p *autograd.Var) *autograd.Var {
+	t := p.Tape()
+	number := func(x float64) *autograd.Var {
+		v := t.Own(backend.New(t.Backend, p.Value.DType))
+		t.Backend.Fill(v.Value, x)
+		return v
+	}
+	least := number(tiny)
+	return autograd.Select(autograd.Less(least, autograd.Detach(p)), number(0), least)
+}
+
+// readLosses reports the losses, which must be numbers.
+func (p *perturber) readLosses(r *report, loss, kl *autograd.Var) (err error) {
+	b := p.info.Backend
+	losses, err := new(reader).read(b, loss.Value)
+	if err != nil {
+		return err
+	}
+	r.losses = append(r.losses, losses)
+	for i, l := range losses {
+		if !finite(l) {
+			return fmt.Errorf("the loss of sample %d is %v", i, l)
+		}
+	}
+	if kl != nil {
+		r.kl, err = new(reader).read(b, kl.Value)
+	}
+	return err
+}
+
+// norms are the gradients' norms, by group and sample.
+func (p *perturber) norms(grads []*tensor.Tensor, batch int) ([][]float64, error) {
+	b := p.info.Backend
+	squares := backend.Zeros(b, p.info.DType, len(grads), batch)
+	defer backend.Release(b, squares)
+	for i, g := range grads {
+		switch {
+		case g == nil:
+		case g.Rank() == 3:
+			b.Reduce(backend.SumSquares, squares.Slice(0, i, i+1).Reshape(1, batch, 1), g)
+		default:
+			b.Reduce(backend.SumSquares, squares.Slice(0, i, i+1).Reshape(batch, 1), g)
+		}
+	}
+	sums, err := p.squares.read(b, squares)
+	if err != nil {
+		return nil, err
+	}
+	norms, i := make([][]float64, len(p.deltas)), 0
+	for g, group := range p.deltas {
+		norms[g] = make([]float64, batch)
+		for range group {
+			for j := range norms[g] {
+				norms[g][j] += sums[i*batch+j]
+			}
+			i++
+		}
+		for j, sum := range norms[g] {
+			if norms[g][j] = math.Sqrt(sum); !finite(sum) {
+				return nil, fmt.Errorf("the gradient of sample %d has the norm %v in layer %d", j, sum, g)
+			}
+		}
+	}
+	return norms, nil
+}
+
+// divisors are what moves are divided by, by group and sample.
+func (p *perturber) divisors(norms [][]float64) [][]float64 {
+	running := p.how.Norm == RunningNorm || p.how.Norm == ReferenceNorm && bagsOnly(p.attributes)
+	first := p.largest == nil
+	if first {
+		p.largest = make([][]float64, len(norms))
+	}
+	out := make([][]float64, len(norms))
+	for g, group := range norms {
+		out[g] = make([]float64, len(group))
+		for j, norm := range group {
+			if running && !first {
+				out[g][j] = max(p.largest[g][j], norm)
+			} else {
+				out[g][j] = norm + tiny
+			}
+		}
+		p.largest[g] = out[g]
+	}
+	return out
+}
+
+// move adds -step * gradient / divisor^gamma to the deltas. The gradients are spent.
+func (p *perturber) move(grads []*tensor.Tensor, divisors [][]float64) {
+	b, i := p.info.Backend, 0
+	for g, group := range p.deltas {
+		factors := make([]float64, len(divisors[g]))
+		for j, d := range divisors[g] {
+			factors[j] = -p.how.StepSize / math.Pow(d, p.how.Gamma)
+		}
+		factor := fromNumbers(b, p.info.DType, factors, len(factors), 1)
+		for _, delta := range group {
+			if grad := grads[i]; grad != nil {
+				b.Binary(backend.Mul, grad, grad, factor)
+				b.Binary(backend.Add, delta, delta, grad)
+			}
+			i++
+		}
+		backend.Release(b, factor)
+	}
+}

@@ -1,0 +1,109 @@
+package shalm
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	"github.com/tiller-ml/tiller/autograd"
+	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/pplm"
+	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/tensor"
+)
+
+// LM is a SHA-RNN as steering sees it. Several states may be stepped side by
+// side, each by one goroutine.
+type LM struct {
+	Model *sharnn.Model
+
+	info    pplm.Info
+	prepare sync.Once
+}
+
+// New takes a model that stays the caller's, who frees it when the LM is done
+// with. name is what [pplm.Info] calls it; its hash is that of the weights as
+// they are held. The error is the device's.
+func New(m *sharnn.Model, name string) (*LM, error) {
+	hash, err := hashOf(m)
+	if err != nil {
+		return nil, fmt.Errorf("the language model %s: %w", name, err)
+	}
+	return &LM{Model: m, info: pplm.Info{
+		Name: name, Hash: hash, Backend: m.Backend, DType: m.DType.Compute(),
+		Width: m.Config.Width, Vocabulary: m.Config.Symbols, Parameters: m.Size(),
+	}}, nil
+}
+
+// hashOf is SHA-256 of the vectors, by name. They are float32 however the matrices
+// are stored, and training moves them all, so a head that was trained on a model
+// is known to fit it whether the model is read as float32, bfloat16 or int8.
+func hashOf(m *sharnn.Model) (string, error) {
+	h := sha256.New()
+	for name, p := range m.Params() {
+		x := p.Value
+		if x.Rank() > 1 {
+			fmt.Fprintf(h, "%s %v\n", name, x.Shape)
+			continue
+		}
+		raw := make([]byte, x.DType.Bytes(x.Len()))
+		if err := m.Backend.Read(raw, x); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%s %v %v\n", name, x.DType, x.Shape)
+		h.Write(raw)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Info describes the model. It has no longest context.
+func (l *LM) Info() pplm.Info { return l.info }
+
+// preparedBatch is the number of samples from which products are faster with
+// weights that the backend laid out for them.
+const preparedBatch = 5
+
+// Start is a state of batch samples that have read nothing.
+func (l *LM) Start(batch int) pplm.State {
+	if batch < 1 {
+		tensor.Panicf("shalm.Start", nil, "a batch of %d samples", batch)
+	}
+	if batch >= preparedBatch {
+		l.prepare.Do(l.Model.Prepare)
+	}
+	r := &rest{model: l.Model, batch: batch, cells: make([]cell, len(l.Model.Blocks))}
+	for i, block := range l.Model.Blocks {
+		c := &r.cells[i]
+		c.h = backend.Zeros(l.info.Backend, l.info.DType, batch, l.info.Width)
+		c.c = backend.Zeros(l.info.Backend, l.info.DType, batch, l.info.Width)
+		c.attends = block.Attn != nil && l.Model.Config.Memory > 0
+	}
+	return &state{rest: r}
+}
+
+// Step reads tokens: see [pplm.LM].
+func (l *LM) Step(t *autograd.Tape, in *autograd.Var, s pplm.State) (logits, hidden *autograd.Var, next pplm.State) {
+	at := s.(*state)
+	at.check("shalm.Step")
+	e := l.embed(in, at.rest.batch)
+	T := e.Value.Dim(0)
+	hidden, carry := l.Model.Run(e, at.carry(t, T), nil)
+	return l.Model.Logits(autograd.Slice(hidden, 0, T-1, T)), hidden, at.after(carry, T)
+}
+
+// embed is the tokens' embeddings (T, B, H), or the expected ones.
+func (l *LM) embed(in *autograd.Var, batch int) *autograd.Var {
+	shape := in.Shape()
+	soft := in.Value.DType != tensor.Int32
+	switch {
+	case !soft && len(shape) != 2, soft && (len(shape) != 3 || shape[2] != l.info.Vocabulary):
+		tensor.Panicf("shalm.Step", []*tensor.Tensor{in.Value}, "want ids (T, B) or distributions (T, B, %d)", l.info.Vocabulary)
+	case shape[0] < 1 || shape[1] != batch:
+		tensor.Panicf("shalm.Step", []*tensor.Tensor{in.Value}, "want at least one row of a batch of %d", batch)
+	}
+	if soft {
+		return autograd.MatMul(in, l.Model.Encoder.Weight.On(in.Tape()))
+	}
+	return l.Model.Embed(in, nil)
+}
