@@ -15,11 +15,12 @@ check:
 race:
 	go test -race ./backend/cpu/internal/pool ./internal/command ./autograd
 	go test -race -short ./sharnn/...
+	go test -race ./pplm/shalm ./nn/bpe ./backend/cpu/internal/spare
 	go test -race ./backend/cpu/internal/gemm -run 'Threads|Packed|MulVec$$'
 	go test -race ./backend/cpu -run 'Threads|Goroutines|LiveBytes|LSTM$$|Attention$$|Boom$$|AdamDirection|LayerNorm$$|LinearCrossEntropy$$'
 
 noasm:
-	go test -tags noasm ./backend/... ./autograd/... ./nn/... ./sharnn/
+	go test -tags noasm ./backend/... ./autograd/... ./nn/... ./sharnn/ ./pplm/ ./pplm/gpt2/ ./pplm/shalm/
 
 bench:
 	go run ./bench/table $(ARGS)

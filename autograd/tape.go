@@ -52,6 +52,7 @@ type Tape struct {
 	vars    int
 	leaves  map[*tensor.Tensor]*Var
 	track   map[*tensor.Tensor]bool
+	inputs  []*tensor.Tensor // tracked by Input alone
 	owned   []*tensor.Tensor // constants given to the tape
 	metas   []Meta           // of the operands at hand
 	done    bool
@@ -93,9 +94,12 @@ func (t *Tape) Leaf(x *tensor.Tensor) *Var {
 	return v
 }
 
-// Input puts a tensor of the caller's on the tape and tracks it.
+// Input puts a tensor of the caller's on the tape and tracks it, until Reset.
 func (t *Tape) Input(x *tensor.Tensor) *Var {
-	t.follow(x)
+	if !t.track[x] {
+		t.follow(x)
+		t.inputs = append(t.inputs, x)
+	}
 	return t.Leaf(x)
 }
 
@@ -228,8 +232,8 @@ func (t *Tape) Free() {
 	t.nodes, t.owned, t.done = nil, nil, true
 }
 
-// Reset frees all that Free does and makes the tape a new one that tracks the
-// same tensors. It keeps the tape's storage, so that steps of one kind allocate
+// Reset frees all that Free does and makes the tape a new one that tracks what
+// NewTape was given. It keeps the tape's storage, so that steps of one kind allocate
 // little: Vars and their values from before Reset are void, and must not be used.
 func (t *Tape) Reset() {
 	nodes, owned := t.nodes, t.owned
@@ -240,8 +244,13 @@ func (t *Tape) Reset() {
 	for _, v := range t.loose[:t.looseUsed] {
 		*v = Var{}
 	}
+	for _, x := range t.inputs {
+		delete(t.track, x)
+	}
 	clear(owned)
+	clear(t.inputs)
 	clear(t.leaves)
+	t.inputs = t.inputs[:0]
 	t.spareNodes = append(t.spareNodes, nodes...)
 	t.nodes, t.owned = nodes[:0], owned[:0]
 	t.vars, t.looseUsed, t.heads.used, t.done = 0, 0, 0, false

@@ -192,9 +192,13 @@ func TestReset(t *testing.T) {
 		}
 		assert.Equal(t, before+int64(16*len(kept)), b.LiveBytes())
 	}
-	tape.Leaf(x)
+	z := backend.FromSlice(b, []float64{1}, 1)
+	assert.True(t, tape.Input(z).Tracked())
+	assert.True(t, tape.Input(x).Tracked())
 	tape.Reset() // without a backward pass
+	assert.False(t, tape.Leaf(z).Tracked(), "Input is for one pass")
+	assert.True(t, tape.Leaf(x).Tracked())
 	tape.Free()
 	assert.Panics(t, func() { autograd.Sum(tape.Leaf(x)) }, "an op on a spent tape")
-	backend.Release(b, append(kept, x)...)
+	backend.Release(b, append(kept, x, z)...)
 }

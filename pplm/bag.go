@@ -21,7 +21,8 @@ import (
 //
 // the first tokens of words and, inside a word, its continuation. For words of one
 // token this is the paper's section 3.3 and the reference program. A token counts
-// as often as the most frequent of its words stands in the bag.
+// as often as the most frequent of its words stands in the bag, and, where the bag
+// is weighed, by how likely a word of the bag is what it begins: see Weighed.
 type Bag struct {
 	Name  string
 	Words []Word // distinct
@@ -32,6 +33,18 @@ type Word struct {
 	Text   string
 	Tokens []int32
 	Times  int // how often it stands in the bag
+
+	// Rest[k] is the probability that the word is what goes on after its token k;
+	// nil counts all as 1.
+	Rest []float64
+}
+
+// rest is Rest[k].
+func (w *Word) rest(k int) float64 {
+	if w.Rest == nil {
+		return 1
+	}
+	return w.Rest[k]
 }
 
 // NewBag is a bag of words as encode makes them tokens, each with a space before
@@ -51,7 +64,7 @@ func NewBag(name string, words []string, encode func(string) []int32) (*Bag, err
 			return nil, fmt.Errorf("bag of words %s: %q has no tokens", name, w)
 		}
 		at[w] = len(b.Words)
-		b.Words = append(b.Words, Word{w, tokens, 1})
+		b.Words = append(b.Words, Word{Text: w, Tokens: tokens, Times: 1})
 	}
 	return b, nil
 }
@@ -136,22 +149,22 @@ func (b *Bag) Loss(c *Context) *autograd.Var {
 }
 
 // index are the places in probabilities (B, V) of the tokens that each sample may
-// go on with, (B, K), and how often each counts: 0 where rows are filled up to
+// go on with, (B, K), and how much each counts: 0 where rows are filled up to
 // equal length; nil where all count once.
 func (b *Bag) index(tokens [][]int32, v int) (index []int32, factors []float64) {
-	ids, times, most := make([][]int32, len(tokens)), make([][]int, len(tokens)), 0
+	ids, counts, most := make([][]int32, len(tokens)), make([][]float64, len(tokens)), 0
 	for i, read := range tokens {
-		ids[i], times[i] = b.next(read)
+		ids[i], counts[i] = b.next(read)
 		most = max(most, len(ids[i]))
 	}
 	once := true
 	for i := range tokens {
 		for j := range most {
-			place, factor := int32(i*v), 0
+			place, factor := int32(i*v), 0.0
 			if j < len(ids[i]) {
-				place, factor = place+ids[i][j], times[i][j]
+				place, factor = place+ids[i][j], counts[i][j]
 			}
-			index, factors = append(index, place), append(factors, float64(factor))
+			index, factors = append(index, place), append(factors, factor)
 			once = once && factor == 1
 		}
 	}
@@ -161,23 +174,28 @@ func (b *Bag) index(tokens [][]int32, v int) (index []int32, factors []float64) 
 	return index, factors
 }
 
-// next are the bag's tokens that may follow what a sample has read, and how often
+// next are the bag's tokens that may follow what a sample has read, and how much
 // each counts.
-func (b *Bag) next(read []int32) (ids []int32, times []int) {
-	at := make(map[int32]int, len(b.Words))
-	for _, w := range b.Words {
+func (b *Bag) next(read []int32) (ids []int32, counts []float64) {
+	at, most := make(map[int32]int, len(b.Words)), []float64(nil)
+	for i := range b.Words {
+		w := &b.Words[i]
 		for k, id := range w.Tokens {
 			if k > len(read) || !slices.Equal(read[len(read)-k:], w.Tokens[:k]) {
 				continue
 			}
-			i, again := at[id]
-			if again {
-				times[i] = max(times[i], w.Times)
-				continue
+			times := float64(w.Times)
+			j, again := at[id]
+			if !again {
+				j, at[id] = len(ids), len(ids)
+				ids, counts, most = append(ids, id), append(counts, 0), append(most, 0)
 			}
-			at[id] = len(ids)
-			ids, times = append(ids, id), append(times, w.Times)
+			counts[j] += times * w.rest(k)
+			most[j] = max(most[j], times)
 		}
 	}
-	return ids, times
+	for j := range counts {
+		counts[j] = min(counts[j], most[j])
+	}
+	return ids, counts
 }

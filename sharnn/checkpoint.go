@@ -225,11 +225,11 @@ func LoadTensor(b backend.Backend, x *safetensors.Tensor, dst *tensor.Tensor) er
 	case x.DType == safetensors.U8 && dst.DType == tensor.Int8:
 		return b.Write(dst, x.Data)
 	case x.DType == safetensors.U8:
-		return throughTensor(b, tensor.Int8, x.Data, dst)
+		return throughTensor(b, x.Data, dst, tensor.Int8, tensor.Float32)
 	case dst.DType != tensor.Int8 && x.DType == safetensors.DTypeOf(dst.DType):
 		return b.Write(dst, x.Data)
 	case x.DType == safetensors.F32:
-		return throughTensor(b, tensor.Float32, x.Data, dst)
+		return throughTensor(b, x.Data, dst, tensor.Float32)
 	case dst.DType == tensor.Int8:
 		return convertTensor(b, x.Float32s, dst)
 	}
@@ -241,15 +241,21 @@ func convertTensor[T tensor.Elem](b backend.Backend, numbers func() ([]T, error)
 	if err != nil {
 		return err
 	}
-	return throughTensor(b, tensor.DTypeOf[T](), tensor.Bytes(data), dst)
+	return throughTensor(b, tensor.Bytes(data), dst, tensor.DTypeOf[T]())
 }
 
-// throughTensor copies data of a dtype into dst.
-func throughTensor(b backend.Backend, dtype tensor.DType, data []byte, dst *tensor.Tensor) error {
-	x := backend.New(b, dtype, dst.Shape...)
-	defer backend.Release(b, x)
+// throughTensor copies data of the first dtype into dst, by way of the others.
+func throughTensor(b backend.Backend, data []byte, dst *tensor.Tensor, dtypes ...tensor.DType) error {
+	x := backend.New(b, dtypes[0], dst.Shape...)
+	defer func() { backend.Release(b, x) }()
 	if err := b.Write(x, data); err != nil {
 		return err
+	}
+	for _, d := range dtypes[1:] {
+		y := backend.New(b, d, dst.Shape...)
+		b.Copy(y, x)
+		backend.Release(b, x)
+		x = y
 	}
 	b.Copy(dst, x)
 	return nil

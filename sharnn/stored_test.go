@@ -187,10 +187,12 @@ func TestSaveStored(t *testing.T) {
 			defer saved.Free()
 			assert.Equal(t, dtype.String(), d.DType)
 			assert.Equal(t, loss(t, m), loss(t, saved))
-			wide, _, err := sharnn.Load(b, again, tensor.Float32)
-			require.NoError(t, err)
-			defer wide.Free()
-			assert.InDelta(t, loss(t, m), loss(t, wide), 1e-4)
+			for _, other := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.BFloat16, tensor.Int8} {
+				as, _, err := sharnn.Load(b, again, other)
+				require.NoError(t, err)
+				defer as.Free()
+				assert.InDelta(t, loss(t, m), loss(t, as), 1e-2, "%v as %v", dtype, other)
+			}
 		}
 	}
 }

@@ -80,11 +80,12 @@ func (s *store) get(bytes int) ([]byte, error) {
 	s.trim()
 	s.mu.Unlock()
 	raw := make([]byte, size+align)
-	preferHuge(raw)
+	preferHuge(raw[:bytes]) // the rest is not used yet, and may never be
 	skip := -int(addressOf(raw)) & (align - 1)
 	return raw[skip : skip+size : skip+size], nil
 }
 
+// addressOf is where mem begins.
 func addressOf(mem []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(mem))) }
 
 // put takes a storage back.

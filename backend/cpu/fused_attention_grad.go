@@ -20,6 +20,10 @@ func (b *Backend) AttentionGrad(c *backend.AttentionCall, g *backend.AttentionGr
 
 func attentionBackward[T float](b *Backend, c *backend.AttentionCall, g *backend.AttentionGrads) {
 	a := newAttention[T](b, c)
+	if a.singleGrad(g) {
+		a.decodeGrad(g)
+		return
+	}
 	a.eachUnit(a.batch*a.heads, func(index int, p *pool.Pool) {
 		r := reuse[gradRows[T]](&b.grads)
 		defer giveBack(&b.grads, r)

@@ -247,6 +247,8 @@ var attentionCases = []attentionCase{
 	{B: 1, heads: 1, T: 1, D: 64, pieces: []int{1300, 1}},
 	{B: 2, heads: 3, T: 1, D: 10, pieces: []int{600, 1}, headsFirst: true, frozen: []int{1}},
 	{B: 2, heads: 1, T: 1, D: 10, pieces: []int{40, 1}, weights: 0.3, values: 0.3},
+	{B: 2, heads: 3, T: 1, D: 5, pieces: []int{9, 5, 14, 1}, frozen: []int{0, 2}},
+	{B: 1, heads: 2, T: 1, D: 64, pieces: []int{130, 5, 1}, frozen: []int{0, 2}, noQ: true},
 	{B: 1, heads: 1, T: 4, D: 3, pieces: []int{2, 0, 1, 0, 4}},
 	{B: 0, heads: 2, T: 3, D: 4, pieces: []int{3}},
 	{B: 2, heads: 2, T: 0, D: 4, pieces: []int{3}},

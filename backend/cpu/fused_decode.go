@@ -3,16 +3,17 @@ package cpu
 import (
 	"iter"
 	"math"
+
+	"github.com/tiller-ml/tiller/tensor"
 )
 
 const (
-	// decodeParts is how many tasks the keys of a sample are cut into where
-	// there is one query, leastKeys and mostKeys those that a task has. Parts are
-	// put together in the order of the keys; they depend on the number of keys
-	// alone.
-	decodeParts = 8
-	leastKeys   = 16
-	mostKeys    = 512
+	// mostParts is how many tasks the keys of a sample are cut into where there
+	// is one query, leastKeys and mostKeys those that a task has. Parts are put
+	// together in the order of the keys; they depend on the number of keys alone.
+	mostParts = 8
+	leastKeys = 16
+	mostKeys  = 512
 	// decodeGroup is how many rows of keys stay in the first-level cache while
 	// each head has its turn: memory is read row by row.
 	decodeGroup = 8
@@ -32,10 +33,15 @@ func (a *attention[T]) single() bool {
 	return true
 }
 
+// decodeParts are the keys of a part, and the number of parts.
+func (a *attention[T]) decodeParts() (size, parts int) {
+	size = min(max((a.keys+mostParts-1)/mostParts, leastKeys), mostKeys)
+	return size, (a.keys + size - 1) / size
+}
+
 // decode is Attention for one query: each key and value is read once, in place.
 func (a *attention[T]) decode() {
-	size := min(max((a.keys+decodeParts-1)/decodeParts, leastKeys), mostKeys)
-	parts := (a.keys + size - 1) / size
+	size, parts := a.decodeParts()
 	width := a.heads * (a.dim + 2)
 	all := dense(scratch[T](a.b, a.batch*parts*width), a.batch*parts, width)
 	defer release(a.b, all.data)
@@ -63,18 +69,8 @@ func (p decodePart[T]) run(out []T) {
 	n := p.hi - p.lo
 	space := newArena[T](p.b, p.heads*(n+p.dim))
 	defer release(p.b, space.all)
-	q, scores := dense(space.take(p.heads*p.dim), p.heads, p.dim), dense(space.take(p.heads*n), p.heads, n)
-	for h := range p.heads {
-		row := q.row(h)
-		head[T](p.c.Q, p.sample, h).load(row, 0)
-		p.vec.affine(row, row, T(p.c.Scale), 0)
-	}
-	for s := range p.groups() {
-		for h := range p.heads {
-			k := head[T](p.c.K[s.piece], p.sample, h)
-			p.vec.dotRows(scores.row(h)[s.at-p.lo:][:s.len()], q.row(h), k.data[s.lo*k.rs:], k.rs)
-		}
-	}
+	q, scores := p.scaled(&space), dense(space.take(p.heads*n), p.heads, n)
+	p.products(scores, q, p.c.K)
 	most, sums := out[p.heads*p.dim:][:p.heads], out[p.heads*(p.dim+1):]
 	for h := range p.heads {
 		row := scores.row(h)
@@ -82,13 +78,44 @@ func (p decodePart[T]) run(out []T) {
 		sums[h] = p.vec.expSum(row, row, most[h])
 	}
 	clear(out[:p.heads*p.dim])
+	p.mixtures(out, scores, p.c.V)
+}
+
+// scaled are the queries of all heads times Scale.
+func (p decodePart[T]) scaled(space *arena[T]) matrix[T] {
+	q := dense(space.take(p.heads*p.dim), p.heads, p.dim)
+	for h := range p.heads {
+		row := q.row(h)
+		head[T](p.c.Q, p.sample, h).load(row, 0)
+		p.vec.affine(row, row, T(p.c.Scale), 0)
+	}
+	return q
+}
+
+// products writes to dst (heads, keys) the products of the part's rows of the
+// pieces with each head's row of x.
+func (p decodePart[T]) products(dst, x matrix[T], pieces []*tensor.Tensor) {
 	for s := range p.groups() {
+		rows := head[T](pieces[s.piece], p.sample, 0)
 		for h := range p.heads {
-			v := head[T](p.c.V[s.piece], p.sample, h)
-			p.vec.addRows(out[h*p.dim:(h+1)*p.dim], scores.row(h)[s.at-p.lo:][:s.len()], v.data[s.lo*v.rs:], v.rs)
+			p.vec.dotRows(dst.row(h)[s.at-p.lo:][:s.len()], x.row(h), rows.data[s.lo*rows.rs+h*step(pieces[s.piece]):], rows.rs)
 		}
 	}
 }
+
+// mixtures adds to each head's row of dst (heads, D) the part's rows of the
+// pieces times factors (heads, keys).
+func (p decodePart[T]) mixtures(dst []T, factors matrix[T], pieces []*tensor.Tensor) {
+	for s := range p.groups() {
+		rows := head[T](pieces[s.piece], p.sample, 0)
+		for h := range p.heads {
+			p.vec.addRows(dst[h*p.dim:(h+1)*p.dim], factors.row(h)[s.at-p.lo:][:s.len()], rows.data[s.lo*rows.rs+h*step(pieces[s.piece]):], rows.rs)
+		}
+	}
+}
+
+// step is the distance between the heads of a tensor (B, heads, rows, D).
+func step(t *tensor.Tensor) int { return t.Strides[1] }
 
 // groups are the keys in order, a few rows of one piece at a time.
 func (p decodePart[T]) groups() iter.Seq[span] {

@@ -2,7 +2,9 @@ package gpt2
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,24 +20,31 @@ import (
 // benchPrompt is how many tokens are read before the clock starts.
 const benchPrompt = 16
 
-// benchModel is GPT-2 124M with random weights.
-func benchModel(b *testing.B, d tensor.DType) *Model {
-	c, err := cpu.New(backend.Config{})
-	require.NoError(b, err)
-	m, err := New(c, d, Small(), 1)
-	require.NoError(b, err)
-	b.Cleanup(func() {
-		require.NoError(b, m.Free())
-		require.NoError(b, c.Close())
-	})
-	return m
-}
-
-// eachDType runs f on a model of each type of weights.
-func eachDType(b *testing.B, f func(b *testing.B, m *Model)) {
-	for _, d := range []tensor.DType{tensor.Float32, tensor.BFloat16, tensor.Int8} {
-		b.Run(d.String(), func(b *testing.B) { f(b, benchModel(b, d)) })
+// eachType runs f on GPT-2 124M with random weights of each type, and on one
+// whose weights are mapped from its file.
+func eachType(b *testing.B, f func(b *testing.B, m *Model)) {
+	run := func(name string, open func(b *testing.B, c backend.Backend) (*Model, error)) {
+		b.Run(name, func(b *testing.B) {
+			c, err := cpu.New(backend.Config{})
+			require.NoError(b, err)
+			m, err := open(b, c)
+			require.NoError(b, err)
+			f(b, m)
+			require.NoError(b, m.Free())
+			require.NoError(b, c.Close())
+		})
 	}
+	for _, d := range []tensor.DType{tensor.Float32, tensor.BFloat16, tensor.Int8} {
+		run(d.String(), func(_ *testing.B, c backend.Backend) (*Model, error) { return New(c, d, Small(), 1) })
+	}
+	run("mapped", func(b *testing.B, c backend.Backend) (*Model, error) {
+		m, err := New(c, tensor.Float32, Small(), 1)
+		require.NoError(b, err)
+		dir := b.TempDir()
+		require.NoError(b, m.Save(dir))
+		require.NoError(b, m.Free())
+		return Open(c, tensor.Float32, dir)
+	})
 }
 
 // bytesRead is what one token reads: all weights but for the positions'.
@@ -57,15 +66,39 @@ func feed(m *Model, t *autograd.Tape, s pplm.State, ids *tensor.Tensor) pplm.Sta
 	return kept
 }
 
-// readAll is a plain read of all matrices, by all threads: the maximum of each,
-// or the nearest thing for weights that are only stored.
-func readAll(m *Model) time.Duration {
-	start := time.Now()
-	return time.Since(start)
+// plainRead is the rate, in bytes a second, at which two goroutines read memory
+// that is in no cache: the least time of several rounds.
+func plainRead() float64 {
+	const threads, rounds = 2, 5
+	data := make([]uint64, 32<<20)
+	for i := range data {
+		data[i] = uint64(i)
+	}
+	best := time.Hour
+	for range rounds {
+		var wg sync.WaitGroup
+		var sums [threads]uint64
+		start := time.Now()
+		for k := range threads {
+			wg.Go(func() { sums[k] = fold(data[k*len(data)/threads : (k+1)*len(data)/threads]) })
+		}
+		wg.Wait()
+		best = min(best, time.Since(start))
+		runtime.KeepAlive(sums)
+	}
+	return float64(8*len(data)) / best.Seconds()
+}
+
+// fold reads each cache line.
+func fold(x []uint64) (sum uint64) {
+	for ; len(x) >= 8; x = x[8:] {
+		sum += x[0] ^ x[7]
+	}
+	return sum
 }
 
 func BenchmarkDecode(b *testing.B) {
-	eachDType(b, func(b *testing.B, m *Model) {
+	eachType(b, func(b *testing.B, m *Model) {
 		for _, batch := range []int{1, 10} {
 			b.Run(fmt.Sprintf("B=%d", batch), func(b *testing.B) { benchDecode(b, m, batch) })
 		}
@@ -104,22 +137,24 @@ func benchDecode(b *testing.B, m *Model, batch int) {
 	report(b, m, times, 1)
 }
 
-// report gives the median time, and the weights' rate where they are read
-// passes times in it.
+// report gives the median time, the rate of the weights where they are read
+// passes times in it, and that rate as a share of a plain read's.
 func report(b *testing.B, m *Model, times []time.Duration, passes int) {
 	slices.Sort(times)
 	median := times[len(times)/2].Seconds()
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median*1e3, "ms/token")
 	b.ReportMetric(1/median, "tokens/s")
-	b.ReportMetric(float64(passes*m.bytesRead())/median/1e9, "GB/s")
+	rate := float64(passes*m.bytesRead()) / median
+	b.ReportMetric(rate/1e9, "GB/s")
+	b.ReportMetric(rate/plainRead(), "of-read")
 }
 
 // BenchmarkSteer is the work of a steered token in three iterations, without
 // the attribute: forward and backward to the newest five rows of the past three
 // times, and forward twice.
 func BenchmarkSteer(b *testing.B) {
-	eachDType(b, func(b *testing.B, m *Model) {
+	eachType(b, func(b *testing.B, m *Model) {
 		for _, batch := range []int{1, 10} {
 			b.Run(fmt.Sprintf("B=%d", batch), func(b *testing.B) { benchSteer(b, m, batch) })
 		}
@@ -135,9 +170,13 @@ func benchSteer(b *testing.B, m *Model, batch int) {
 	defer func() { s.Free() }()
 	var times []time.Duration
 	for b.Loop() {
+		if s.Len() == 128 {
+			s.Free()
+			s = feed(m, t, m.Start(batch), all)
+		}
 		start := time.Now()
 		for range 3 {
-			steer(m, t, s, one)
+			steer(m, s, one)
 		}
 		s = feed(m, t, s, one)
 		m.Step(t, t.Leaf(one), s)
@@ -149,8 +188,10 @@ func benchSteer(b *testing.B, m *Model, batch int) {
 
 // steer is one iteration: the gradient by the moving rows of a loss of the next
 // token's logits.
-func steer(m *Model, t *autograd.Tape, s pplm.State, in *tensor.Tensor) {
+func steer(m *Model, s pplm.State, in *tensor.Tensor) {
 	const window = 5
+	t := autograd.NewTape(m.Backend)
+	defer t.Free()
 	from, to := s.Len()-window, s.Len()
 	var moved [][]*autograd.Var
 	var wrt []*autograd.Var
@@ -161,5 +202,25 @@ func steer(m *Model, t *autograd.Tape, s pplm.State, in *tensor.Tensor) {
 	logits, _, _ := m.Step(t, t.Leaf(in), s.With(from, to, moved))
 	loss := autograd.Mean(autograd.LogSoftmax(logits))
 	backend.Release(m.Backend, t.Grad(loss, wrt...)...)
-	t.Reset()
+}
+
+// BenchmarkOpen reads the folder of GPT-2 124M, in float32, as each type.
+func BenchmarkOpen(b *testing.B) {
+	c, err := cpu.New(backend.Config{})
+	require.NoError(b, err)
+	defer c.Close()
+	m, err := New(c, tensor.Float32, Small(), 1)
+	require.NoError(b, err)
+	dir := b.TempDir()
+	require.NoError(b, m.Save(dir))
+	require.NoError(b, m.Free())
+	for _, d := range []tensor.DType{tensor.Float32, tensor.BFloat16, tensor.Int8} {
+		b.Run(d.String(), func(b *testing.B) {
+			for b.Loop() {
+				m, err := Open(c, d, dir)
+				require.NoError(b, err)
+				require.NoError(b, m.Free())
+			}
+		})
+	}
 }

@@ -70,87 +70,59 @@ func (m *Model) load(w *weights) (hash string, err error) {
 // mapped is a tensor over the file's own memory, or nil where its type is
 // another or the backend cannot.
 func (m *Model) mapped(s slot, x *safetensors.Tensor) *tensor.Tensor {
-	b, ok := m.Backend.(backend.Mapper)
-	if !ok || s.dtype == tensor.Int8 || safetensors.DTypeOf(s.dtype) != x.DType {
+	if typeOf(x) != s.dtype {
 		return nil
 	}
-	buf, ok := b.Map(s.dtype, x.Data)
+	return m.over(s.dtype, x.Data, s.shape)
+}
+
+// over is a tensor over mem, or nil where the backend cannot.
+func (m *Model) over(d tensor.DType, mem []byte, shape []int) *tensor.Tensor {
+	b, ok := m.Backend.(backend.Mapper)
 	if !ok {
 		return nil
 	}
-	return tensor.New(buf, s.dtype, s.shape...)
-}
-
-// read gives a parameter its value. Only a layer's matrix is ever there in a
-// wider type as a whole.
-func (m *Model) read(s slot, x *safetensors.Tensor) error {
-	if s.conv {
-		wide := backend.New(m.Backend, m.info.DType, s.shape...)
-		err := m.fill(wide, x)
-		m.take(s, wide)
-		return err
+	buf, ok := b.Map(d, mem)
+	if !ok {
+		return nil
 	}
-	s.put(backend.New(m.Backend, s.dtype, s.shape...))
-	return m.fill(s.param.Value, x)
+	return tensor.New(buf, d, shape...)
 }
 
-// pieceLen is about how many elements are converted at a time.
-const pieceLen = 1 << 20
+// typeOf is the type of a file's tensor, or 0 if this project has none for it.
+func typeOf(x *safetensors.Tensor) tensor.DType {
+	switch x.DType {
+	case safetensors.F32:
+		return tensor.Float32
+	case safetensors.F64:
+		return tensor.Float64
+	case safetensors.BF16:
+		return tensor.BFloat16
+	}
+	return 0
+}
 
-// fill copies a file's tensor into dst, some rows at a time.
-func (m *Model) fill(dst *tensor.Tensor, x *safetensors.Tensor) error {
-	rows := x.Shape[0]
-	width := tensor.Size(x.Shape[1:])
-	step := max(1, pieceLen/width)
-	for lo := 0; lo < rows; lo += step {
-		hi := min(rows, lo+step)
-		piece := rowsOf(x, lo, hi)
-		if err := m.fillRows(dst.Slice(0, lo, hi), piece); err != nil {
+// read gives a parameter its value, converted from the file's.
+func (m *Model) read(s slot, x *safetensors.Tensor) error {
+	d, data := typeOf(x), x.Data
+	if d == 0 {
+		numbers, err := x.Float32s()
+		if err != nil {
 			return err
 		}
-		mapped.Forget(piece.Data)
+		d, data = tensor.Float32, tensor.Bytes(numbers)
 	}
-	return nil
-}
-
-// rowsOf shows rows lo to hi of a file's tensor.
-func rowsOf(x *safetensors.Tensor, lo, hi int) *safetensors.Tensor {
-	row := len(x.Data) / x.Shape[0]
-	return &safetensors.Tensor{Name: x.Name, DType: x.DType, Shape: append([]int{hi - lo}, x.Shape[1:]...), Data: x.Data[lo*row : hi*row]}
-}
-
-// fillRows copies a tensor of a file, converting.
-func (m *Model) fillRows(dst *tensor.Tensor, x *safetensors.Tensor) error {
-	switch {
-	case dst.DType != tensor.Int8 && x.DType == safetensors.DTypeOf(dst.DType):
-		return m.Backend.Write(dst, x.Data)
-	case x.DType == safetensors.F64:
-		return through(m.Backend, tensor.Float64, x.Data, dst)
-	case x.DType == safetensors.F32:
-		return through(m.Backend, tensor.Float32, x.Data, dst)
+	from := m.over(d, data, s.shape)
+	if from == nil {
+		from = backend.New(m.Backend, d, s.shape...)
+		if err := m.Backend.Write(from, data); err != nil {
+			backend.Release(m.Backend, from)
+			return err
+		}
 	}
-	data, err := x.Float32s()
-	if err != nil {
-		return err
-	}
-	return through(m.Backend, tensor.Float32, tensor.Bytes(data), dst)
-}
-
-// through copies data of a dtype into dst. Float64 becomes Int8 by way of
-// float32.
-func through(b backend.Backend, dtype tensor.DType, data []byte, dst *tensor.Tensor) error {
-	x := backend.New(b, dtype, dst.Shape...)
-	defer func() { backend.Release(b, x) }()
-	if err := b.Write(x, data); err != nil {
-		return err
-	}
-	if dtype == tensor.Float64 && dst.DType == tensor.Int8 {
-		wide := x
-		x = backend.New(b, tensor.Float32, dst.Shape...)
-		b.Copy(x, wide)
-		backend.Release(b, wide)
-	}
-	b.Copy(dst, x)
+	row := len(x.Data) / s.shape[0]
+	m.convert(s, from, func(lo, hi int) { mapped.Forget(x.Data[lo*row : hi*row]) })
+	backend.Release(m.Backend, from)
 	return nil
 }
 

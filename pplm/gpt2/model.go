@@ -44,31 +44,66 @@ func New(b backend.Backend, dtype tensor.DType, c Config, seed uint64) (*Model, 
 		}
 		m.take(s, x)
 	}
-	m.describe("gpt2", fmt.Sprintf("%v-%d", c, seed))
+	h := newHash()
+	fmt.Fprintf(h, "%+v %d", c, seed)
+	m.describe("gpt2", h.sum())
 	return m, nil
 }
 
-// take makes x, in the files' layout, the value of a parameter, converted to
-// its type.
-//
-// Matrices that are only stored lie by rows (out, in) where this package makes
-// them: the forward pass, which is read more often than the backward one, then
-// sums along a row.
+// take makes x, in the files' layout, the value of a parameter.
 func (m *Model) take(s slot, x *tensor.Tensor) {
-	b := m.Backend
 	if x.DType == s.dtype {
 		s.put(x)
 		return
 	}
-	if s.conv {
-		turned := backend.New(b, x.DType, s.shape[1], s.shape[0])
-		b.Copy(turned, x.Transpose())
-		backend.Release(b, x)
-		x = turned
+	m.convert(s, x, func(lo, hi int) {})
+	backend.Release(m.Backend, x)
+}
+
+// turned tells of matrices that lie by rows (out, in) in this package, not as
+// in the files: those that are only stored. The forward pass, which is made
+// more often than the backward one, then sums along their rows.
+func (s slot) turned() bool { return s.conv && s.dtype.Compute() != s.dtype }
+
+// bandLen is about how many elements are converted at a time: more would be
+// more memory beside the model's.
+const bandLen = 1 << 16
+
+// convert allocates a parameter and copies x, which has the files' layout, to
+// it, some rows at a time. done is told of rows of x that are read.
+func (m *Model) convert(s slot, x *tensor.Tensor, done func(lo, hi int)) {
+	b, rows := m.Backend, x.Dim(0)
+	from := x
+	if s.turned() {
+		from = x.Transpose()
 	}
-	s.param.Value = backend.New(b, s.dtype, x.Shape...)
-	b.Copy(s.param.Value, x)
-	backend.Release(b, x)
+	to := backend.New(b, s.dtype, from.Shape...)
+	s.param.Value = to
+	step := max(1, bandLen/tensor.Size(from.Shape[1:]))
+	for lo := 0; lo < to.Dim(0); lo += step {
+		hi := min(to.Dim(0), lo+step)
+		m.convertBand(to.Slice(0, lo, hi), from.Slice(0, lo, hi))
+		if !s.turned() {
+			done(lo, hi)
+		}
+	}
+	if s.turned() {
+		done(0, rows)
+		return
+	}
+	s.put(to)
+}
+
+// convertBand copies x to dst by way of the type that dst computes in.
+func (m *Model) convertBand(dst, x *tensor.Tensor) {
+	if dst.DType == dst.DType.Compute() {
+		m.Backend.Copy(dst, x)
+		return
+	}
+	wide := backend.New(m.Backend, dst.DType.Compute(), x.Shape...)
+	m.Backend.Copy(wide, x)
+	m.Backend.Copy(dst, wide)
+	backend.Release(m.Backend, wide)
 }
 
 // empty is a model whose parameters have no values yet.

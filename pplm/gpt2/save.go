@@ -58,7 +58,7 @@ func (m *Model) write(w io.Writer, s slot) error {
 		m.Backend.Copy(x, s.param.Value)
 		x = x.Transpose()
 	}
-	step := max(1, pieceLen/tensor.Size(x.Shape[1:]))
+	step := max(1, bandLen/tensor.Size(x.Shape[1:]))
 	for lo := 0; lo < x.Dim(0); lo += step {
 		rows := x.Slice(0, lo, min(x.Dim(0), lo+step))
 		wide := backend.New(m.Backend, m.info.DType, rows.Shape...)

@@ -145,7 +145,7 @@ func DotBFloat16AVX512(rows int, cols int, blocks int, x *float32, ldx int, w *b
 //		}
 //	}
 //
-// It needs 1 <= rows <= 8, n >= 1 and blocks >= 1. On the way it prefetches the
+// It needs 1 <= rows <= 12, n >= 1 and blocks >= 1. On the way it prefetches the
 // n rows of weights after its own.
 //
 //go:noescape
@@ -198,7 +198,7 @@ func DotInt8AVX512(rows int, cols int, blocks int, x *float32, ldx int, w *byte,
 //		}
 //	}
 //
-// It needs 1 <= rows <= 8, n >= 1 and blocks >= 1. On the way it prefetches the
+// It needs 1 <= rows <= 12, n >= 1 and blocks >= 1. On the way it prefetches the
 // n rows of weights after its own.
 //
 //go:noescape

@@ -467,13 +467,9 @@ rows2:
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  w+40(FP), SI
 	MOVQ  ldw+48(FP), DI
-	MOVQ  n+8(FP), R8
-	MOVQ  blocks+16(FP), R9
-	MOVQ  DI, R10
-	IMULQ R8, R10
-	MOVQ  R10, R11
-	NEGQ  R11
-	ADDQ  $0x40, R11
+	MOVQ  blocks+16(FP), R8
+	MOVQ  n+8(FP), R9
+	IMULQ DI, R9
 
 block2:
 	VMOVUPS (DX), Y0
@@ -484,10 +480,10 @@ block2:
 	VMOVUPS 32(DX)(BX*1), Y5
 	VMOVUPS 64(DX)(BX*1), Y6
 	VMOVUPS 96(DX)(BX*1), Y7
-	MOVQ    R8, R12
+	MOVQ    n+8(FP), R10
 
 row2:
-	PREFETCHT1   (SI)(R10*1)
+	PREFETCHT1   (SI)(R9*1)
 	VPMOVZXWD    (SI), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VBROADCASTSS (AX), Y9
@@ -514,7 +510,7 @@ row2:
 	VFMADD231PS  Y9, Y8, Y7
 	ADDQ         DI, SI
 	ADDQ         $+4, AX
-	DECQ         R12
+	DECQ         R10
 	JNZ          row2
 	VMOVUPS      Y0, (DX)
 	VMOVUPS      Y1, 32(DX)
@@ -524,12 +520,13 @@ row2:
 	VMOVUPS      Y5, 32(DX)(BX*1)
 	VMOVUPS      Y6, 64(DX)(BX*1)
 	VMOVUPS      Y7, 96(DX)(BX*1)
-	ADDQ         R11, SI
+	SUBQ         R9, SI
+	ADDQ         $0x40, SI
 	ADDQ         $+128, DX
-	MOVQ         R8, R12
-	SHLQ         $0x02, R12
-	SUBQ         R12, AX
-	DECQ         R9
+	MOVQ         n+8(FP), R10
+	SHLQ         $0x02, R10
+	SUBQ         R10, AX
+	DECQ         R8
 	JNZ          block2
 	VZEROUPPER
 	RET
@@ -545,23 +542,19 @@ rows1:
 	LEAQ  (DX)(DX*2), DX
 	MOVQ  w+40(FP), DX
 	MOVQ  ldw+48(FP), BX
-	MOVQ  n+8(FP), SI
-	MOVQ  blocks+16(FP), DI
-	MOVQ  BX, R8
-	IMULQ SI, R8
-	MOVQ  R8, R9
-	NEGQ  R9
-	ADDQ  $0x40, R9
+	MOVQ  blocks+16(FP), SI
+	MOVQ  n+8(FP), DI
+	IMULQ BX, DI
 
 block1:
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2
 	VMOVUPS 96(CX), Y3
-	MOVQ    SI, R10
+	MOVQ    n+8(FP), R8
 
 row1:
-	PREFETCHT1   (DX)(R8*1)
+	PREFETCHT1   (DX)(DI*1)
 	VPMOVZXWD    (DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VBROADCASTSS (AX), Y5
@@ -580,18 +573,19 @@ row1:
 	VFMADD231PS  Y5, Y4, Y3
 	ADDQ         BX, DX
 	ADDQ         $+4, AX
-	DECQ         R10
+	DECQ         R8
 	JNZ          row1
 	VMOVUPS      Y0, (CX)
 	VMOVUPS      Y1, 32(CX)
 	VMOVUPS      Y2, 64(CX)
 	VMOVUPS      Y3, 96(CX)
-	ADDQ         R9, DX
+	SUBQ         DI, DX
+	ADDQ         $0x40, DX
 	ADDQ         $+128, CX
-	MOVQ         SI, R10
-	SHLQ         $0x02, R10
-	SUBQ         R10, AX
-	DECQ         DI
+	MOVQ         n+8(FP), R8
+	SHLQ         $0x02, R8
+	SUBQ         R8, AX
+	DECQ         SI
 	JNZ          block1
 	VZEROUPPER
 	RET
@@ -1124,13 +1118,9 @@ rows2:
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  w+40(FP), SI
 	MOVQ  ldw+48(FP), DI
-	MOVQ  n+8(FP), R8
-	MOVQ  blocks+16(FP), R9
-	MOVQ  DI, R10
-	IMULQ R8, R10
-	MOVQ  R10, R11
-	NEGQ  R11
-	ADDQ  $0x24, R11
+	MOVQ  blocks+16(FP), R8
+	MOVQ  n+8(FP), R9
+	IMULQ DI, R9
 
 block2:
 	VMOVUPS (DX), Y0
@@ -1141,10 +1131,10 @@ block2:
 	VMOVUPS 32(DX)(BX*1), Y5
 	VMOVUPS 64(DX)(BX*1), Y6
 	VMOVUPS 96(DX)(BX*1), Y7
-	MOVQ    R8, R12
+	MOVQ    n+8(FP), R10
 
 row2:
-	PREFETCHT1   (SI)(R10*1)
+	PREFETCHT1   (SI)(R9*1)
 	VBROADCASTSS (SI), Y8
 	VPMOVSXBD    4(SI), Y9
 	VCVTDQ2PS    Y9, Y9
@@ -1176,7 +1166,7 @@ row2:
 	VFMADD231PS  Y8, Y9, Y7
 	ADDQ         DI, SI
 	ADDQ         $+4, AX
-	DECQ         R12
+	DECQ         R10
 	JNZ          row2
 	VMOVUPS      Y0, (DX)
 	VMOVUPS      Y1, 32(DX)
@@ -1186,12 +1176,13 @@ row2:
 	VMOVUPS      Y5, 32(DX)(BX*1)
 	VMOVUPS      Y6, 64(DX)(BX*1)
 	VMOVUPS      Y7, 96(DX)(BX*1)
-	ADDQ         R11, SI
+	SUBQ         R9, SI
+	ADDQ         $0x24, SI
 	ADDQ         $+128, DX
-	MOVQ         R8, R12
-	SHLQ         $0x02, R12
-	SUBQ         R12, AX
-	DECQ         R9
+	MOVQ         n+8(FP), R10
+	SHLQ         $0x02, R10
+	SUBQ         R10, AX
+	DECQ         R8
 	JNZ          block2
 	VZEROUPPER
 	RET
@@ -1207,23 +1198,19 @@ rows1:
 	LEAQ  (DX)(DX*2), DX
 	MOVQ  w+40(FP), DX
 	MOVQ  ldw+48(FP), BX
-	MOVQ  n+8(FP), SI
-	MOVQ  blocks+16(FP), DI
-	MOVQ  BX, R8
-	IMULQ SI, R8
-	MOVQ  R8, R9
-	NEGQ  R9
-	ADDQ  $0x24, R9
+	MOVQ  blocks+16(FP), SI
+	MOVQ  n+8(FP), DI
+	IMULQ BX, DI
 
 block1:
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2
 	VMOVUPS 96(CX), Y3
-	MOVQ    SI, R10
+	MOVQ    n+8(FP), R8
 
 row1:
-	PREFETCHT1   (DX)(R8*1)
+	PREFETCHT1   (DX)(DI*1)
 	VBROADCASTSS (AX), Y4
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y4, Y4
@@ -1241,18 +1228,19 @@ row1:
 	VFMADD231PS  Y4, Y5, Y3
 	ADDQ         BX, DX
 	ADDQ         $+4, AX
-	DECQ         R10
+	DECQ         R8
 	JNZ          row1
 	VMOVUPS      Y0, (CX)
 	VMOVUPS      Y1, 32(CX)
 	VMOVUPS      Y2, 64(CX)
 	VMOVUPS      Y3, 96(CX)
-	ADDQ         R9, DX
+	SUBQ         DI, DX
+	ADDQ         $0x24, DX
 	ADDQ         $+128, CX
-	MOVQ         SI, R10
-	SHLQ         $0x02, R10
-	SUBQ         R10, AX
-	DECQ         DI
+	MOVQ         n+8(FP), R8
+	SHLQ         $0x02, R8
+	SUBQ         R8, AX
+	DECQ         SI
 	JNZ          block1
 	VZEROUPPER
 	RET
@@ -3019,8 +3007,16 @@ block1:
 
 // func AxpyBFloat16AVX512(rows int, n int, blocks int, x *float32, ldx int, w *byte, ldw int, y *float32, ldy int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·AxpyBFloat16AVX512(SB), NOSPLIT, $8-72
+TEXT ·AxpyBFloat16AVX512(SB), NOSPLIT, $0-72
 	MOVQ rows+0(FP), AX
+	CMPQ AX, $0x0c
+	JEQ  rows12
+	CMPQ AX, $0x0b
+	JEQ  rows11
+	CMPQ AX, $0x0a
+	JEQ  rows10
+	CMPQ AX, $0x09
+	JEQ  rows9
 	CMPQ AX, $0x08
 	JEQ  rows8
 	CMPQ AX, $0x07
@@ -3037,6 +3033,454 @@ TEXT ·AxpyBFloat16AVX512(SB), NOSPLIT, $8-72
 	JEQ  rows2
 	JMP  rows1
 
+rows12:
+	MOVQ  x+24(FP), AX
+	MOVQ  ldx+32(FP), CX
+	SHLQ  $0x02, CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (AX)(CX*4), BX
+	LEAQ  (BX)(CX*4), SI
+	MOVQ  y+56(FP), DI
+	MOVQ  ldy+64(FP), R8
+	SHLQ  $0x02, R8
+	LEAQ  (R8)(R8*2), R9
+	MOVQ  w+40(FP), R10
+	MOVQ  ldw+48(FP), R11
+	MOVQ  blocks+16(FP), R12
+	MOVQ  n+8(FP), R13
+	IMULQ R11, R13
+
+block12:
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (DI)(R9*1), Z6
+	VMOVUPS 64(DI)(R9*1), Z7
+	LEAQ    (DI)(R8*4), R14
+	VMOVUPS (R14), Z8
+	VMOVUPS 64(R14), Z9
+	VMOVUPS (R14)(R8*1), Z10
+	VMOVUPS 64(R14)(R8*1), Z11
+	VMOVUPS (R14)(R8*2), Z12
+	VMOVUPS 64(R14)(R8*2), Z13
+	VMOVUPS (R14)(R9*1), Z14
+	VMOVUPS 64(R14)(R9*1), Z15
+	LEAQ    (R14)(R8*4), R14
+	VMOVUPS (R14), Z16
+	VMOVUPS 64(R14), Z17
+	VMOVUPS (R14)(R8*1), Z18
+	VMOVUPS 64(R14)(R8*1), Z19
+	VMOVUPS (R14)(R8*2), Z20
+	VMOVUPS 64(R14)(R8*2), Z21
+	VMOVUPS (R14)(R9*1), Z22
+	VMOVUPS 64(R14)(R9*1), Z23
+	MOVQ    n+8(FP), R14
+
+row12:
+	PREFETCHT1       (R10)(R13*1)
+	VPMOVZXWD        (R10), Z24
+	VPSLLD           $0x10, Z24, Z24
+	VFMADD231PS.BCST (AX), Z24, Z0
+	VFMADD231PS.BCST (AX)(CX*1), Z24, Z2
+	VFMADD231PS.BCST (AX)(CX*2), Z24, Z4
+	VFMADD231PS.BCST (AX)(DX*1), Z24, Z6
+	VFMADD231PS.BCST (BX), Z24, Z8
+	VFMADD231PS.BCST (BX)(CX*1), Z24, Z10
+	VFMADD231PS.BCST (BX)(CX*2), Z24, Z12
+	VFMADD231PS.BCST (BX)(DX*1), Z24, Z14
+	VFMADD231PS.BCST (SI), Z24, Z16
+	VFMADD231PS.BCST (SI)(CX*1), Z24, Z18
+	VFMADD231PS.BCST (SI)(CX*2), Z24, Z20
+	VFMADD231PS.BCST (SI)(DX*1), Z24, Z22
+	VPMOVZXWD        32(R10), Z24
+	VPSLLD           $0x10, Z24, Z24
+	VFMADD231PS.BCST (AX), Z24, Z1
+	VFMADD231PS.BCST (AX)(CX*1), Z24, Z3
+	VFMADD231PS.BCST (AX)(CX*2), Z24, Z5
+	VFMADD231PS.BCST (AX)(DX*1), Z24, Z7
+	VFMADD231PS.BCST (BX), Z24, Z9
+	VFMADD231PS.BCST (BX)(CX*1), Z24, Z11
+	VFMADD231PS.BCST (BX)(CX*2), Z24, Z13
+	VFMADD231PS.BCST (BX)(DX*1), Z24, Z15
+	VFMADD231PS.BCST (SI), Z24, Z17
+	VFMADD231PS.BCST (SI)(CX*1), Z24, Z19
+	VFMADD231PS.BCST (SI)(CX*2), Z24, Z21
+	VFMADD231PS.BCST (SI)(DX*1), Z24, Z23
+	ADDQ             R11, R10
+	ADDQ             $+4, AX
+	ADDQ             $+4, BX
+	ADDQ             $+4, SI
+	DECQ             R14
+	JNZ              row12
+	VMOVUPS          Z0, (DI)
+	VMOVUPS          Z1, 64(DI)
+	VMOVUPS          Z2, (DI)(R8*1)
+	VMOVUPS          Z3, 64(DI)(R8*1)
+	VMOVUPS          Z4, (DI)(R8*2)
+	VMOVUPS          Z5, 64(DI)(R8*2)
+	VMOVUPS          Z6, (DI)(R9*1)
+	VMOVUPS          Z7, 64(DI)(R9*1)
+	LEAQ             (DI)(R8*4), R14
+	VMOVUPS          Z8, (R14)
+	VMOVUPS          Z9, 64(R14)
+	VMOVUPS          Z10, (R14)(R8*1)
+	VMOVUPS          Z11, 64(R14)(R8*1)
+	VMOVUPS          Z12, (R14)(R8*2)
+	VMOVUPS          Z13, 64(R14)(R8*2)
+	VMOVUPS          Z14, (R14)(R9*1)
+	VMOVUPS          Z15, 64(R14)(R9*1)
+	LEAQ             (R14)(R8*4), R14
+	VMOVUPS          Z16, (R14)
+	VMOVUPS          Z17, 64(R14)
+	VMOVUPS          Z18, (R14)(R8*1)
+	VMOVUPS          Z19, 64(R14)(R8*1)
+	VMOVUPS          Z20, (R14)(R8*2)
+	VMOVUPS          Z21, 64(R14)(R8*2)
+	VMOVUPS          Z22, (R14)(R9*1)
+	VMOVUPS          Z23, 64(R14)(R9*1)
+	SUBQ             R13, R10
+	ADDQ             $0x40, R10
+	ADDQ             $+128, DI
+	MOVQ             n+8(FP), R14
+	SHLQ             $0x02, R14
+	SUBQ             R14, AX
+	SUBQ             R14, BX
+	SUBQ             R14, SI
+	DECQ             R12
+	JNZ              block12
+	VZEROUPPER
+	RET
+
+rows11:
+	MOVQ  x+24(FP), AX
+	MOVQ  ldx+32(FP), CX
+	SHLQ  $0x02, CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (AX)(CX*4), BX
+	LEAQ  (BX)(CX*4), SI
+	MOVQ  y+56(FP), DI
+	MOVQ  ldy+64(FP), R8
+	SHLQ  $0x02, R8
+	LEAQ  (R8)(R8*2), R9
+	MOVQ  w+40(FP), R10
+	MOVQ  ldw+48(FP), R11
+	MOVQ  blocks+16(FP), R12
+	MOVQ  n+8(FP), R13
+	IMULQ R11, R13
+
+block11:
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (DI)(R9*1), Z6
+	VMOVUPS 64(DI)(R9*1), Z7
+	LEAQ    (DI)(R8*4), R14
+	VMOVUPS (R14), Z8
+	VMOVUPS 64(R14), Z9
+	VMOVUPS (R14)(R8*1), Z10
+	VMOVUPS 64(R14)(R8*1), Z11
+	VMOVUPS (R14)(R8*2), Z12
+	VMOVUPS 64(R14)(R8*2), Z13
+	VMOVUPS (R14)(R9*1), Z14
+	VMOVUPS 64(R14)(R9*1), Z15
+	LEAQ    (R14)(R8*4), R14
+	VMOVUPS (R14), Z16
+	VMOVUPS 64(R14), Z17
+	VMOVUPS (R14)(R8*1), Z18
+	VMOVUPS 64(R14)(R8*1), Z19
+	VMOVUPS (R14)(R8*2), Z20
+	VMOVUPS 64(R14)(R8*2), Z21
+	MOVQ    n+8(FP), R14
+
+row11:
+	PREFETCHT1       (R10)(R13*1)
+	VPMOVZXWD        (R10), Z22
+	VPSLLD           $0x10, Z22, Z22
+	VFMADD231PS.BCST (AX), Z22, Z0
+	VFMADD231PS.BCST (AX)(CX*1), Z22, Z2
+	VFMADD231PS.BCST (AX)(CX*2), Z22, Z4
+	VFMADD231PS.BCST (AX)(DX*1), Z22, Z6
+	VFMADD231PS.BCST (BX), Z22, Z8
+	VFMADD231PS.BCST (BX)(CX*1), Z22, Z10
+	VFMADD231PS.BCST (BX)(CX*2), Z22, Z12
+	VFMADD231PS.BCST (BX)(DX*1), Z22, Z14
+	VFMADD231PS.BCST (SI), Z22, Z16
+	VFMADD231PS.BCST (SI)(CX*1), Z22, Z18
+	VFMADD231PS.BCST (SI)(CX*2), Z22, Z20
+	VPMOVZXWD        32(R10), Z22
+	VPSLLD           $0x10, Z22, Z22
+	VFMADD231PS.BCST (AX), Z22, Z1
+	VFMADD231PS.BCST (AX)(CX*1), Z22, Z3
+	VFMADD231PS.BCST (AX)(CX*2), Z22, Z5
+	VFMADD231PS.BCST (AX)(DX*1), Z22, Z7
+	VFMADD231PS.BCST (BX), Z22, Z9
+	VFMADD231PS.BCST (BX)(CX*1), Z22, Z11
+	VFMADD231PS.BCST (BX)(CX*2), Z22, Z13
+	VFMADD231PS.BCST (BX)(DX*1), Z22, Z15
+	VFMADD231PS.BCST (SI), Z22, Z17
+	VFMADD231PS.BCST (SI)(CX*1), Z22, Z19
+	VFMADD231PS.BCST (SI)(CX*2), Z22, Z21
+	ADDQ             R11, R10
+	ADDQ             $+4, AX
+	ADDQ             $+4, BX
+	ADDQ             $+4, SI
+	DECQ             R14
+	JNZ              row11
+	VMOVUPS          Z0, (DI)
+	VMOVUPS          Z1, 64(DI)
+	VMOVUPS          Z2, (DI)(R8*1)
+	VMOVUPS          Z3, 64(DI)(R8*1)
+	VMOVUPS          Z4, (DI)(R8*2)
+	VMOVUPS          Z5, 64(DI)(R8*2)
+	VMOVUPS          Z6, (DI)(R9*1)
+	VMOVUPS          Z7, 64(DI)(R9*1)
+	LEAQ             (DI)(R8*4), R14
+	VMOVUPS          Z8, (R14)
+	VMOVUPS          Z9, 64(R14)
+	VMOVUPS          Z10, (R14)(R8*1)
+	VMOVUPS          Z11, 64(R14)(R8*1)
+	VMOVUPS          Z12, (R14)(R8*2)
+	VMOVUPS          Z13, 64(R14)(R8*2)
+	VMOVUPS          Z14, (R14)(R9*1)
+	VMOVUPS          Z15, 64(R14)(R9*1)
+	LEAQ             (R14)(R8*4), R14
+	VMOVUPS          Z16, (R14)
+	VMOVUPS          Z17, 64(R14)
+	VMOVUPS          Z18, (R14)(R8*1)
+	VMOVUPS          Z19, 64(R14)(R8*1)
+	VMOVUPS          Z20, (R14)(R8*2)
+	VMOVUPS          Z21, 64(R14)(R8*2)
+	SUBQ             R13, R10
+	ADDQ             $0x40, R10
+	ADDQ             $+128, DI
+	MOVQ             n+8(FP), R14
+	SHLQ             $0x02, R14
+	SUBQ             R14, AX
+	SUBQ             R14, BX
+	SUBQ             R14, SI
+	DECQ             R12
+	JNZ              block11
+	VZEROUPPER
+	RET
+
+rows10:
+	MOVQ  x+24(FP), AX
+	MOVQ  ldx+32(FP), CX
+	SHLQ  $0x02, CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (AX)(CX*4), BX
+	LEAQ  (BX)(CX*4), SI
+	MOVQ  y+56(FP), DI
+	MOVQ  ldy+64(FP), R8
+	SHLQ  $0x02, R8
+	LEAQ  (R8)(R8*2), R9
+	MOVQ  w+40(FP), R10
+	MOVQ  ldw+48(FP), R11
+	MOVQ  blocks+16(FP), R12
+	MOVQ  n+8(FP), R13
+	IMULQ R11, R13
+
+block10:
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (DI)(R9*1), Z6
+	VMOVUPS 64(DI)(R9*1), Z7
+	LEAQ    (DI)(R8*4), R14
+	VMOVUPS (R14), Z8
+	VMOVUPS 64(R14), Z9
+	VMOVUPS (R14)(R8*1), Z10
+	VMOVUPS 64(R14)(R8*1), Z11
+	VMOVUPS (R14)(R8*2), Z12
+	VMOVUPS 64(R14)(R8*2), Z13
+	VMOVUPS (R14)(R9*1), Z14
+	VMOVUPS 64(R14)(R9*1), Z15
+	LEAQ    (R14)(R8*4), R14
+	VMOVUPS (R14), Z16
+	VMOVUPS 64(R14), Z17
+	VMOVUPS (R14)(R8*1), Z18
+	VMOVUPS 64(R14)(R8*1), Z19
+	MOVQ    n+8(FP), R14
+
+row10:
+	PREFETCHT1       (R10)(R13*1)
+	VPMOVZXWD        (R10), Z20
+	VPSLLD           $0x10, Z20, Z20
+	VFMADD231PS.BCST (AX), Z20, Z0
+	VFMADD231PS.BCST (AX)(CX*1), Z20, Z2
+	VFMADD231PS.BCST (AX)(CX*2), Z20, Z4
+	VFMADD231PS.BCST (AX)(DX*1), Z20, Z6
+	VFMADD231PS.BCST (BX), Z20, Z8
+	VFMADD231PS.BCST (BX)(CX*1), Z20, Z10
+	VFMADD231PS.BCST (BX)(CX*2), Z20, Z12
+	VFMADD231PS.BCST (BX)(DX*1), Z20, Z14
+	VFMADD231PS.BCST (SI), Z20, Z16
+	VFMADD231PS.BCST (SI)(CX*1), Z20, Z18
+	VPMOVZXWD        32(R10), Z20
+	VPSLLD           $0x10, Z20, Z20
+	VFMADD231PS.BCST (AX), Z20, Z1
+	VFMADD231PS.BCST (AX)(CX*1), Z20, Z3
+	VFMADD231PS.BCST (AX)(CX*2), Z20, Z5
+	VFMADD231PS.BCST (AX)(DX*1), Z20, Z7
+	VFMADD231PS.BCST (BX), Z20, Z9
+	VFMADD231PS.BCST (BX)(CX*1), Z20, Z11
+	VFMADD231PS.BCST (BX)(CX*2), Z20, Z13
+	VFMADD231PS.BCST (BX)(DX*1), Z20, Z15
+	VFMADD231PS.BCST (SI), Z20, Z17
+	VFMADD231PS.BCST (SI)(CX*1), Z20, Z19
+	ADDQ             R11, R10
+	ADDQ             $+4, AX
+	ADDQ             $+4, BX
+	ADDQ             $+4, SI
+	DECQ             R14
+	JNZ              row10
+	VMOVUPS          Z0, (DI)
+	VMOVUPS          Z1, 64(DI)
+	VMOVUPS          Z2, (DI)(R8*1)
+	VMOVUPS          Z3, 64(DI)(R8*1)
+	VMOVUPS          Z4, (DI)(R8*2)
+	VMOVUPS          Z5, 64(DI)(R8*2)
+	VMOVUPS          Z6, (DI)(R9*1)
+	VMOVUPS          Z7, 64(DI)(R9*1)
+	LEAQ             (DI)(R8*4), R14
+	VMOVUPS          Z8, (R14)
+	VMOVUPS          Z9, 64(R14)
+	VMOVUPS          Z10, (R14)(R8*1)
+	VMOVUPS          Z11, 64(R14)(R8*1)
+	VMOVUPS          Z12, (R14)(R8*2)
+	VMOVUPS          Z13, 64(R14)(R8*2)
+	VMOVUPS          Z14, (R14)(R9*1)
+	VMOVUPS          Z15, 64(R14)(R9*1)
+	LEAQ             (R14)(R8*4), R14
+	VMOVUPS          Z16, (R14)
+	VMOVUPS          Z17, 64(R14)
+	VMOVUPS          Z18, (R14)(R8*1)
+	VMOVUPS          Z19, 64(R14)(R8*1)
+	SUBQ             R13, R10
+	ADDQ             $0x40, R10
+	ADDQ             $+128, DI
+	MOVQ             n+8(FP), R14
+	SHLQ             $0x02, R14
+	SUBQ             R14, AX
+	SUBQ             R14, BX
+	SUBQ             R14, SI
+	DECQ             R12
+	JNZ              block10
+	VZEROUPPER
+	RET
+
+rows9:
+	MOVQ  x+24(FP), AX
+	MOVQ  ldx+32(FP), CX
+	SHLQ  $0x02, CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (AX)(CX*4), BX
+	LEAQ  (BX)(CX*4), SI
+	MOVQ  y+56(FP), DI
+	MOVQ  ldy+64(FP), R8
+	SHLQ  $0x02, R8
+	LEAQ  (R8)(R8*2), R9
+	MOVQ  w+40(FP), R10
+	MOVQ  ldw+48(FP), R11
+	MOVQ  blocks+16(FP), R12
+	MOVQ  n+8(FP), R13
+	IMULQ R11, R13
+
+block9:
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (DI)(R9*1), Z6
+	VMOVUPS 64(DI)(R9*1), Z7
+	LEAQ    (DI)(R8*4), R14
+	VMOVUPS (R14), Z8
+	VMOVUPS 64(R14), Z9
+	VMOVUPS (R14)(R8*1), Z10
+	VMOVUPS 64(R14)(R8*1), Z11
+	VMOVUPS (R14)(R8*2), Z12
+	VMOVUPS 64(R14)(R8*2), Z13
+	VMOVUPS (R14)(R9*1), Z14
+	VMOVUPS 64(R14)(R9*1), Z15
+	LEAQ    (R14)(R8*4), R14
+	VMOVUPS (R14), Z16
+	VMOVUPS 64(R14), Z17
+	MOVQ    n+8(FP), R14
+
+row9:
+	PREFETCHT1       (R10)(R13*1)
+	VPMOVZXWD        (R10), Z18
+	VPSLLD           $0x10, Z18, Z18
+	VFMADD231PS.BCST (AX), Z18, Z0
+	VFMADD231PS.BCST (AX)(CX*1), Z18, Z2
+	VFMADD231PS.BCST (AX)(CX*2), Z18, Z4
+	VFMADD231PS.BCST (AX)(DX*1), Z18, Z6
+	VFMADD231PS.BCST (BX), Z18, Z8
+	VFMADD231PS.BCST (BX)(CX*1), Z18, Z10
+	VFMADD231PS.BCST (BX)(CX*2), Z18, Z12
+	VFMADD231PS.BCST (BX)(DX*1), Z18, Z14
+	VFMADD231PS.BCST (SI), Z18, Z16
+	VPMOVZXWD        32(R10), Z18
+	VPSLLD           $0x10, Z18, Z18
+	VFMADD231PS.BCST (AX), Z18, Z1
+	VFMADD231PS.BCST (AX)(CX*1), Z18, Z3
+	VFMADD231PS.BCST (AX)(CX*2), Z18, Z5
+	VFMADD231PS.BCST (AX)(DX*1), Z18, Z7
+	VFMADD231PS.BCST (BX), Z18, Z9
+	VFMADD231PS.BCST (BX)(CX*1), Z18, Z11
+	VFMADD231PS.BCST (BX)(CX*2), Z18, Z13
+	VFMADD231PS.BCST (BX)(DX*1), Z18, Z15
+	VFMADD231PS.BCST (SI), Z18, Z17
+	ADDQ             R11, R10
+	ADDQ             $+4, AX
+	ADDQ             $+4, BX
+	ADDQ             $+4, SI
+	DECQ             R14
+	JNZ              row9
+	VMOVUPS          Z0, (DI)
+	VMOVUPS          Z1, 64(DI)
+	VMOVUPS          Z2, (DI)(R8*1)
+	VMOVUPS          Z3, 64(DI)(R8*1)
+	VMOVUPS          Z4, (DI)(R8*2)
+	VMOVUPS          Z5, 64(DI)(R8*2)
+	VMOVUPS          Z6, (DI)(R9*1)
+	VMOVUPS          Z7, 64(DI)(R9*1)
+	LEAQ             (DI)(R8*4), R14
+	VMOVUPS          Z8, (R14)
+	VMOVUPS          Z9, 64(R14)
+	VMOVUPS          Z10, (R14)(R8*1)
+	VMOVUPS          Z11, 64(R14)(R8*1)
+	VMOVUPS          Z12, (R14)(R8*2)
+	VMOVUPS          Z13, 64(R14)(R8*2)
+	VMOVUPS          Z14, (R14)(R9*1)
+	VMOVUPS          Z15, 64(R14)(R9*1)
+	LEAQ             (R14)(R8*4), R14
+	VMOVUPS          Z16, (R14)
+	VMOVUPS          Z17, 64(R14)
+	SUBQ             R13, R10
+	ADDQ             $0x40, R10
+	ADDQ             $+128, DI
+	MOVQ             n+8(FP), R14
+	SHLQ             $0x02, R14
+	SUBQ             R14, AX
+	SUBQ             R14, BX
+	SUBQ             R14, SI
+	DECQ             R12
+	JNZ              block9
+	VZEROUPPER
+	RET
+
 rows8:
 	MOVQ  x+24(FP), AX
 	MOVQ  ldx+32(FP), CX
@@ -3047,16 +3491,11 @@ rows8:
 	MOVQ  ldy+64(FP), DI
 	SHLQ  $0x02, DI
 	LEAQ  (DI)(DI*2), R8
-	LEAQ  (SI)(DI*4), R9
-	MOVQ  w+40(FP), R10
-	MOVQ  ldw+48(FP), R11
+	MOVQ  w+40(FP), R9
+	MOVQ  ldw+48(FP), R10
+	MOVQ  blocks+16(FP), R11
 	MOVQ  n+8(FP), R12
-	MOVQ  blocks+16(FP), R13
-	MOVQ  R11, R14
-	IMULQ R12, R14
-	MOVQ  R14, R15
-	NEGQ  R15
-	ADDQ  $0x40, R15
+	IMULQ R10, R12
 
 block8:
 	VMOVUPS (SI), Z0
@@ -3067,19 +3506,20 @@ block8:
 	VMOVUPS 64(SI)(DI*2), Z5
 	VMOVUPS (SI)(R8*1), Z6
 	VMOVUPS 64(SI)(R8*1), Z7
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	VMOVUPS (R9)(DI*1), Z10
-	VMOVUPS 64(R9)(DI*1), Z11
-	VMOVUPS (R9)(DI*2), Z12
-	VMOVUPS 64(R9)(DI*2), Z13
-	VMOVUPS (R9)(R8*1), Z14
-	VMOVUPS 64(R9)(R8*1), Z15
-	MOVQ    R12, BP
+	LEAQ    (SI)(DI*4), R13
+	VMOVUPS (R13), Z8
+	VMOVUPS 64(R13), Z9
+	VMOVUPS (R13)(DI*1), Z10
+	VMOVUPS 64(R13)(DI*1), Z11
+	VMOVUPS (R13)(DI*2), Z12
+	VMOVUPS 64(R13)(DI*2), Z13
+	VMOVUPS (R13)(R8*1), Z14
+	VMOVUPS 64(R13)(R8*1), Z15
+	MOVQ    n+8(FP), R13
 
 row8:
-	PREFETCHT1       (R10)(R14*1)
-	VPMOVZXWD        (R10), Z16
+	PREFETCHT1       (R9)(R12*1)
+	VPMOVZXWD        (R9), Z16
 	VPSLLD           $0x10, Z16, Z16
 	VFMADD231PS.BCST (AX), Z16, Z0
 	VFMADD231PS.BCST (AX)(CX*1), Z16, Z2
@@ -3089,7 +3529,7 @@ row8:
 	VFMADD231PS.BCST (BX)(CX*1), Z16, Z10
 	VFMADD231PS.BCST (BX)(CX*2), Z16, Z12
 	VFMADD231PS.BCST (BX)(DX*1), Z16, Z14
-	VPMOVZXWD        32(R10), Z16
+	VPMOVZXWD        32(R9), Z16
 	VPSLLD           $0x10, Z16, Z16
 	VFMADD231PS.BCST (AX), Z16, Z1
 	VFMADD231PS.BCST (AX)(CX*1), Z16, Z3
@@ -3099,10 +3539,10 @@ row8:
 	VFMADD231PS.BCST (BX)(CX*1), Z16, Z11
 	VFMADD231PS.BCST (BX)(CX*2), Z16, Z13
 	VFMADD231PS.BCST (BX)(DX*1), Z16, Z15
-	ADDQ             R11, R10
+	ADDQ             R10, R9
 	ADDQ             $+4, AX
 	ADDQ             $+4, BX
-	DECQ             BP
+	DECQ             R13
 	JNZ              row8
 	VMOVUPS          Z0, (SI)
 	VMOVUPS          Z1, 64(SI)
@@ -3112,22 +3552,23 @@ row8:
 	VMOVUPS          Z5, 64(SI)(DI*2)
 	VMOVUPS          Z6, (SI)(R8*1)
 	VMOVUPS          Z7, 64(SI)(R8*1)
-	VMOVUPS          Z8, (R9)
-	VMOVUPS          Z9, 64(R9)
-	VMOVUPS          Z10, (R9)(DI*1)
-	VMOVUPS          Z11, 64(R9)(DI*1)
-	VMOVUPS          Z12, (R9)(DI*2)
-	VMOVUPS          Z13, 64(R9)(DI*2)
-	VMOVUPS          Z14, (R9)(R8*1)
-	VMOVUPS          Z15, 64(R9)(R8*1)
-	ADDQ             R15, R10
+	LEAQ             (SI)(DI*4), R13
+	VMOVUPS          Z8, (R13)
+	VMOVUPS          Z9, 64(R13)
+	VMOVUPS          Z10, (R13)(DI*1)
+	VMOVUPS          Z11, 64(R13)(DI*1)
+	VMOVUPS          Z12, (R13)(DI*2)
+	VMOVUPS          Z13, 64(R13)(DI*2)
+	VMOVUPS          Z14, (R13)(R8*1)
+	VMOVUPS          Z15, 64(R13)(R8*1)
+	SUBQ             R12, R9
+	ADDQ             $0x40, R9
 	ADDQ             $+128, SI
-	ADDQ             $+128, R9
-	MOVQ             R12, BP
-	SHLQ             $0x02, BP
-	SUBQ             BP, AX
-	SUBQ             BP, BX
-	DECQ             R13
+	MOVQ             n+8(FP), R13
+	SHLQ             $0x02, R13
+	SUBQ             R13, AX
+	SUBQ             R13, BX
+	DECQ             R11
 	JNZ              block8
 	VZEROUPPER
 	RET
@@ -3142,16 +3583,11 @@ rows7:
 	MOVQ  ldy+64(FP), DI
 	SHLQ  $0x02, DI
 	LEAQ  (DI)(DI*2), R8
-	LEAQ  (SI)(DI*4), R9
-	MOVQ  w+40(FP), R10
-	MOVQ  ldw+48(FP), R11
+	MOVQ  w+40(FP), R9
+	MOVQ  ldw+48(FP), R10
+	MOVQ  blocks+16(FP), R11
 	MOVQ  n+8(FP), R12
-	MOVQ  blocks+16(FP), R13
-	MOVQ  R11, R14
-	IMULQ R12, R14
-	MOVQ  R14, R15
-	NEGQ  R15
-	ADDQ  $0x40, R15
+	IMULQ R10, R12
 
 block7:
 	VMOVUPS (SI), Z0
@@ -3162,17 +3598,18 @@ block7:
 	VMOVUPS 64(SI)(DI*2), Z5
 	VMOVUPS (SI)(R8*1), Z6
 	VMOVUPS 64(SI)(R8*1), Z7
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	VMOVUPS (R9)(DI*1), Z10
-	VMOVUPS 64(R9)(DI*1), Z11
-	VMOVUPS (R9)(DI*2), Z12
-	VMOVUPS 64(R9)(DI*2), Z13
-	MOVQ    R12, BP
+	LEAQ    (SI)(DI*4), R13
+	VMOVUPS (R13), Z8
+	VMOVUPS 64(R13), Z9
+	VMOVUPS (R13)(DI*1), Z10
+	VMOVUPS 64(R13)(DI*1), Z11
+	VMOVUPS (R13)(DI*2), Z12
+	VMOVUPS 64(R13)(DI*2), Z13
+	MOVQ    n+8(FP), R13
 
 row7:
-	PREFETCHT1       (R10)(R14*1)
-	VPMOVZXWD        (R10), Z14
+	PREFETCHT1       (R9)(R12*1)
+	VPMOVZXWD        (R9), Z14
 	VPSLLD           $0x10, Z14, Z14
 	VFMADD231PS.BCST (AX), Z14, Z0
 	VFMADD231PS.BCST (AX)(CX*1), Z14, Z2
@@ -3181,7 +3618,7 @@ row7:
 	VFMADD231PS.BCST (BX), Z14, Z8
 	VFMADD231PS.BCST (BX)(CX*1), Z14, Z10
 	VFMADD231PS.BCST (BX)(CX*2), Z14, Z12
-	VPMOVZXWD        32(R10), Z14
+	VPMOVZXWD        32(R9), Z14
 	VPSLLD           $0x10, Z14, Z14
 	VFMADD231PS.BCST (AX), Z14, Z1
 	VFMADD231PS.BCST (AX)(CX*1), Z14, Z3
@@ -3190,10 +3627,10 @@ row7:
 	VFMADD231PS.BCST (BX), Z14, Z9
 	VFMADD231PS.BCST (BX)(CX*1), Z14, Z11
 	VFMADD231PS.BCST (BX)(CX*2), Z14, Z13
-	ADDQ             R11, R10
+	ADDQ             R10, R9
 	ADDQ             $+4, AX
 	ADDQ             $+4, BX
-	DECQ             BP
+	DECQ             R13
 	JNZ              row7
 	VMOVUPS          Z0, (SI)
 	VMOVUPS          Z1, 64(SI)
@@ -3203,20 +3640,21 @@ row7:
 	VMOVUPS          Z5, 64(SI)(DI*2)
 	VMOVUPS          Z6, (SI)(R8*1)
 	VMOVUPS          Z7, 64(SI)(R8*1)
-	VMOVUPS          Z8, (R9)
-	VMOVUPS          Z9, 64(R9)
-	VMOVUPS          Z10, (R9)(DI*1)
-	VMOVUPS          Z11, 64(R9)(DI*1)
-	VMOVUPS          Z12, (R9)(DI*2)
-	VMOVUPS          Z13, 64(R9)(DI*2)
-	ADDQ             R15, R10
+	LEAQ             (SI)(DI*4), R13
+	VMOVUPS          Z8, (R13)
+	VMOVUPS          Z9, 64(R13)
+	VMOVUPS          Z10, (R13)(DI*1)
+	VMOVUPS          Z11, 64(R13)(DI*1)
+	VMOVUPS          Z12, (R13)(DI*2)
+	VMOVUPS          Z13, 64(R13)(DI*2)
+	SUBQ             R12, R9
+	ADDQ             $0x40, R9
 	ADDQ             $+128, SI
-	ADDQ             $+128, R9
-	MOVQ             R12, BP
-	SHLQ             $0x02, BP
-	SUBQ             BP, AX
-	SUBQ             BP, BX
-	DECQ             R13
+	MOVQ             n+8(FP), R13
+	SHLQ             $0x02, R13
+	SUBQ             R13, AX
+	SUBQ             R13, BX
+	DECQ             R11
 	JNZ              block7
 	VZEROUPPER
 	RET
@@ -3231,16 +3669,11 @@ rows6:
 	MOVQ  ldy+64(FP), DI
 	SHLQ  $0x02, DI
 	LEAQ  (DI)(DI*2), R8
-	LEAQ  (SI)(DI*4), R9
-	MOVQ  w+40(FP), R10
-	MOVQ  ldw+48(FP), R11
+	MOVQ  w+40(FP), R9
+	MOVQ  ldw+48(FP), R10
+	MOVQ  blocks+16(FP), R11
 	MOVQ  n+8(FP), R12
-	MOVQ  blocks+16(FP), R13
-	MOVQ  R11, R14
-	IMULQ R12, R14
-	MOVQ  R14, R15
-	NEGQ  R15
-	ADDQ  $0x40, R15
+	IMULQ R10, R12
 
 block6:
 	VMOVUPS (SI), Z0
@@ -3251,15 +3684,16 @@ block6:
 	VMOVUPS 64(SI)(DI*2), Z5
 	VMOVUPS (SI)(R8*1), Z6
 	VMOVUPS 64(SI)(R8*1), Z7
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	VMOVUPS (R9)(DI*1), Z10
-	VMOVUPS 64(R9)(DI*1), Z11
-	MOVQ    R12, BP
+	LEAQ    (SI)(DI*4), R13
+	VMOVUPS (R13), Z8
+	VMOVUPS 64(R13), Z9
+	VMOVUPS (R13)(DI*1), Z10
+	VMOVUPS 64(R13)(DI*1), Z11
+	MOVQ    n+8(FP), R13
 
 row6:
-	PREFETCHT1       (R10)(R14*1)
-	VPMOVZXWD        (R10), Z12
+	PREFETCHT1       (R9)(R12*1)
+	VPMOVZXWD        (R9), Z12
 	VPSLLD           $0x10, Z12, Z12
 	VFMADD231PS.BCST (AX), Z12, Z0
 	VFMADD231PS.BCST (AX)(CX*1), Z12, Z2
@@ -3267,7 +3701,7 @@ row6:
 	VFMADD231PS.BCST (AX)(DX*1), Z12, Z6
 	VFMADD231PS.BCST (BX), Z12, Z8
 	VFMADD231PS.BCST (BX)(CX*1), Z12, Z10
-	VPMOVZXWD        32(R10), Z12
+	VPMOVZXWD        32(R9), Z12
 	VPSLLD           $0x10, Z12, Z12
 	VFMADD231PS.BCST (AX), Z12, Z1
 	VFMADD231PS.BCST (AX)(CX*1), Z12, Z3
@@ -3275,10 +3709,10 @@ row6:
 	VFMADD231PS.BCST (AX)(DX*1), Z12, Z7
 	VFMADD231PS.BCST (BX), Z12, Z9
 	VFMADD231PS.BCST (BX)(CX*1), Z12, Z11
-	ADDQ             R11, R10
+	ADDQ             R10, R9
 	ADDQ             $+4, AX
 	ADDQ             $+4, BX
-	DECQ             BP
+	DECQ             R13
 	JNZ              row6
 	VMOVUPS          Z0, (SI)
 	VMOVUPS          Z1, 64(SI)
@@ -3288,18 +3722,19 @@ row6:
 	VMOVUPS          Z5, 64(SI)(DI*2)
 	VMOVUPS          Z6, (SI)(R8*1)
 	VMOVUPS          Z7, 64(SI)(R8*1)
-	VMOVUPS          Z8, (R9)
-	VMOVUPS          Z9, 64(R9)
-	VMOVUPS          Z10, (R9)(DI*1)
-	VMOVUPS          Z11, 64(R9)(DI*1)
-	ADDQ             R15, R10
+	LEAQ             (SI)(DI*4), R13
+	VMOVUPS          Z8, (R13)
+	VMOVUPS          Z9, 64(R13)
+	VMOVUPS          Z10, (R13)(DI*1)
+	VMOVUPS          Z11, 64(R13)(DI*1)
+	SUBQ             R12, R9
+	ADDQ             $0x40, R9
 	ADDQ             $+128, SI
-	ADDQ             $+128, R9
-	MOVQ             R12, BP
-	SHLQ             $0x02, BP
-	SUBQ             BP, AX
-	SUBQ             BP, BX
-	DECQ             R13
+	MOVQ             n+8(FP), R13
+	SHLQ             $0x02, R13
+	SUBQ             R13, AX
+	SUBQ             R13, BX
+	DECQ             R11
 	JNZ              block6
 	VZEROUPPER
 	RET
@@ -3314,16 +3749,11 @@ rows5:
 	MOVQ  ldy+64(FP), DI
 	SHLQ  $0x02, DI
 	LEAQ  (DI)(DI*2), R8
-	LEAQ  (SI)(DI*4), R9
-	MOVQ  w+40(FP), R10
-	MOVQ  ldw+48(FP), R11
+	MOVQ  w+40(FP), R9
+	MOVQ  ldw+48(FP), R10
+	MOVQ  blocks+16(FP), R11
 	MOVQ  n+8(FP), R12
-	MOVQ  blocks+16(FP), R13
-	MOVQ  R11, R14
-	IMULQ R12, R14
-	MOVQ  R14, R15
-	NEGQ  R15
-	ADDQ  $0x40, R15
+	IMULQ R10, R12
 
 block5:
 	VMOVUPS (SI), Z0
@@ -3334,30 +3764,31 @@ block5:
 	VMOVUPS 64(SI)(DI*2), Z5
 	VMOVUPS (SI)(R8*1), Z6
 	VMOVUPS 64(SI)(R8*1), Z7
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	MOVQ    R12, BP
+	LEAQ    (SI)(DI*4), R13
+	VMOVUPS (R13), Z8
+	VMOVUPS 64(R13), Z9
+	MOVQ    n+8(FP), R13
 
 row5:
-	PREFETCHT1       (R10)(R14*1)
-	VPMOVZXWD        (R10), Z10
+	PREFETCHT1       (R9)(R12*1)
+	VPMOVZXWD        (R9), Z10
 	VPSLLD           $0x10, Z10, Z10
 	VFMADD231PS.BCST (AX), Z10, Z0
 	VFMADD231PS.BCST (AX)(CX*1), Z10, Z2
 	VFMADD231PS.BCST (AX)(CX*2), Z10, Z4
 	VFMADD231PS.BCST (AX)(DX*1), Z10, Z6
 	VFMADD231PS.BCST (BX), Z10, Z8
-	VPMOVZXWD        32(R10), Z10
+	VPMOVZXWD        32(R9), Z10
 	VPSLLD           $0x10, Z10, Z10
 	VFMADD231PS.BCST (AX), Z10, Z1
 	VFMADD231PS.BCST (AX)(CX*1), Z10, Z3
 	VFMADD231PS.BCST (AX)(CX*2), Z10, Z5
 	VFMADD231PS.BCST (AX)(DX*1), Z10, Z7
 	VFMADD231PS.BCST (BX), Z10, Z9
-	ADDQ             R11, R10
+	ADDQ             R10, R9
 	ADDQ             $+4, AX
 	ADDQ             $+4, BX
-	DECQ             BP
+	DECQ             R13
 	JNZ              row5
 	VMOVUPS          Z0, (SI)
 	VMOVUPS          Z1, 64(SI)
@@ -3367,16 +3798,17 @@ row5:
 	VMOVUPS          Z5, 64(SI)(DI*2)
 	VMOVUPS          Z6, (SI)(R8*1)
 	VMOVUPS          Z7, 64(SI)(R8*1)
-	VMOVUPS          Z8, (R9)
-	VMOVUPS          Z9, 64(R9)
-	ADDQ             R15, R10
+	LEAQ             (SI)(DI*4), R13
+	VMOVUPS          Z8, (R13)
+	VMOVUPS          Z9, 64(R13)
+	SUBQ             R12, R9
+	ADDQ             $0x40, R9
 	ADDQ             $+128, SI
-	ADDQ             $+128, R9
-	MOVQ             R12, BP
-	SHLQ             $0x02, BP
-	SUBQ             BP, AX
-	SUBQ             BP, BX
-	DECQ             R13
+	MOVQ             n+8(FP), R13
+	SHLQ             $0x02, R13
+	SUBQ             R13, AX
+	SUBQ             R13, BX
+	DECQ             R11
 	JNZ              block5
 	VZEROUPPER
 	RET
@@ -3392,13 +3824,9 @@ rows4:
 	LEAQ  (SI)(SI*2), DI
 	MOVQ  w+40(FP), R8
 	MOVQ  ldw+48(FP), R9
-	MOVQ  n+8(FP), R10
-	MOVQ  blocks+16(FP), R11
-	MOVQ  R9, R12
-	IMULQ R10, R12
-	MOVQ  R12, R13
-	NEGQ  R13
-	ADDQ  $0x40, R13
+	MOVQ  blocks+16(FP), R10
+	MOVQ  n+8(FP), R11
+	IMULQ R9, R11
 
 block4:
 	VMOVUPS (BX), Z0
@@ -3409,10 +3837,10 @@ block4:
 	VMOVUPS 64(BX)(SI*2), Z5
 	VMOVUPS (BX)(DI*1), Z6
 	VMOVUPS 64(BX)(DI*1), Z7
-	MOVQ    R10, R14
+	MOVQ    n+8(FP), R12
 
 row4:
-	PREFETCHT1       (R8)(R12*1)
+	PREFETCHT1       (R8)(R11*1)
 	VPMOVZXWD        (R8), Z8
 	VPSLLD           $0x10, Z8, Z8
 	VFMADD231PS.BCST (AX), Z8, Z0
@@ -3427,7 +3855,7 @@ row4:
 	VFMADD231PS.BCST (AX)(DX*1), Z8, Z7
 	ADDQ             R9, R8
 	ADDQ             $+4, AX
-	DECQ             R14
+	DECQ             R12
 	JNZ              row4
 	VMOVUPS          Z0, (BX)
 	VMOVUPS          Z1, 64(BX)
@@ -3437,12 +3865,13 @@ row4:
 	VMOVUPS          Z5, 64(BX)(SI*2)
 	VMOVUPS          Z6, (BX)(DI*1)
 	VMOVUPS          Z7, 64(BX)(DI*1)
-	ADDQ             R13, R8
+	SUBQ             R11, R8
+	ADDQ             $0x40, R8
 	ADDQ             $+128, BX
-	MOVQ             R10, R14
-	SHLQ             $0x02, R14
-	SUBQ             R14, AX
-	DECQ             R11
+	MOVQ             n+8(FP), R12
+	SHLQ             $0x02, R12
+	SUBQ             R12, AX
+	DECQ             R10
 	JNZ              block4
 	VZEROUPPER
 	RET
@@ -3458,13 +3887,9 @@ rows3:
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  w+40(FP), SI
 	MOVQ  ldw+48(FP), DI
-	MOVQ  n+8(FP), R8
-	MOVQ  blocks+16(FP), R9
-	MOVQ  DI, R10
-	IMULQ R8, R10
-	MOVQ  R10, R11
-	NEGQ  R11
-	ADDQ  $0x40, R11
+	MOVQ  blocks+16(FP), R8
+	MOVQ  n+8(FP), R9
+	IMULQ DI, R9
 
 block3:
 	VMOVUPS (DX), Z0
@@ -3473,10 +3898,10 @@ block3:
 	VMOVUPS 64(DX)(BX*1), Z3
 	VMOVUPS (DX)(BX*2), Z4
 	VMOVUPS 64(DX)(BX*2), Z5
-	MOVQ    R8, R12
+	MOVQ    n+8(FP), R10
 
 row3:
-	PREFETCHT1       (SI)(R10*1)
+	PREFETCHT1       (SI)(R9*1)
 	VPMOVZXWD        (SI), Z6
 	VPSLLD           $0x10, Z6, Z6
 	VFMADD231PS.BCST (AX), Z6, Z0
@@ -3489,7 +3914,7 @@ row3:
 	VFMADD231PS.BCST (AX)(CX*2), Z6, Z5
 	ADDQ             DI, SI
 	ADDQ             $+4, AX
-	DECQ             R12
+	DECQ             R10
 	JNZ              row3
 	VMOVUPS          Z0, (DX)
 	VMOVUPS          Z1, 64(DX)
@@ -3497,12 +3922,13 @@ row3:
 	VMOVUPS          Z3, 64(DX)(BX*1)
 	VMOVUPS          Z4, (DX)(BX*2)
 	VMOVUPS          Z5, 64(DX)(BX*2)
-	ADDQ             R11, SI
+	SUBQ             R9, SI
+	ADDQ             $0x40, SI
 	ADDQ             $+128, DX
-	MOVQ             R8, R12
-	SHLQ             $0x02, R12
-	SUBQ             R12, AX
-	DECQ             R9
+	MOVQ             n+8(FP), R10
+	SHLQ             $0x02, R10
+	SUBQ             R10, AX
+	DECQ             R8
 	JNZ              block3
 	VZEROUPPER
 	RET
@@ -3518,23 +3944,19 @@ rows2:
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  w+40(FP), SI
 	MOVQ  ldw+48(FP), DI
-	MOVQ  n+8(FP), R8
-	MOVQ  blocks+16(FP), R9
-	MOVQ  DI, R10
-	IMULQ R8, R10
-	MOVQ  R10, R11
-	NEGQ  R11
-	ADDQ  $0x40, R11
+	MOVQ  blocks+16(FP), R8
+	MOVQ  n+8(FP), R9
+	IMULQ DI, R9
 
 block2:
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVUPS (DX)(BX*1), Z2
 	VMOVUPS 64(DX)(BX*1), Z3
-	MOVQ    R8, R12
+	MOVQ    n+8(FP), R10
 
 row2:
-	PREFETCHT1       (SI)(R10*1)
+	PREFETCHT1       (SI)(R9*1)
 	VPMOVZXWD        (SI), Z4
 	VPSLLD           $0x10, Z4, Z4
 	VFMADD231PS.BCST (AX), Z4, Z0
@@ -3545,18 +3967,19 @@ row2:
 	VFMADD231PS.BCST (AX)(CX*1), Z4, Z3
 	ADDQ             DI, SI
 	ADDQ             $+4, AX
-	DECQ             R12
+	DECQ             R10
 	JNZ              row2
 	VMOVUPS          Z0, (DX)
 	VMOVUPS          Z1, 64(DX)
 	VMOVUPS          Z2, (DX)(BX*1)
 	VMOVUPS          Z3, 64(DX)(BX*1)
-	ADDQ             R11, SI
+	SUBQ             R9, SI
+	ADDQ             $0x40, SI
 	ADDQ             $+128, DX
-	MOVQ             R8, R12
-	SHLQ             $0x02, R12
-	SUBQ             R12, AX
-	DECQ             R9
+	MOVQ             n+8(FP), R10
+	SHLQ             $0x02, R10
+	SUBQ             R10, AX
+	DECQ             R8
 	JNZ              block2
 	VZEROUPPER
 	RET
@@ -3572,21 +3995,17 @@ rows1:
 	LEAQ  (DX)(DX*2), DX
 	MOVQ  w+40(FP), DX
 	MOVQ  ldw+48(FP), BX
-	MOVQ  n+8(FP), SI
-	MOVQ  blocks+16(FP), DI
-	MOVQ  BX, R8
-	IMULQ SI, R8
-	MOVQ  R8, R9
-	NEGQ  R9
-	ADDQ  $0x40, R9
+	MOVQ  blocks+16(FP), SI
+	MOVQ  n+8(FP), DI
+	IMULQ BX, DI
 
 block1:
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
-	MOVQ    SI, R10
+	MOVQ    n+8(FP), R8
 
 row1:
-	PREFETCHT1       (DX)(R8*1)
+	PREFETCHT1       (DX)(DI*1)
 	VPMOVZXWD        (DX), Z2
 	VPSLLD           $0x10, Z2, Z2
 	VFMADD231PS.BCST (AX), Z2, Z0
@@ -3595,16 +4014,17 @@ row1:
 	VFMADD231PS.BCST (AX), Z2, Z1
 	ADDQ             BX, DX
 	ADDQ             $+4, AX
-	DECQ             R10
+	DECQ             R8
 	JNZ              row1
 	VMOVUPS          Z0, (CX)
 	VMOVUPS          Z1, 64(CX)
-	ADDQ             R9, DX
+	SUBQ             DI, DX
+	ADDQ             $0x40, DX
 	ADDQ             $+128, CX
-	MOVQ             SI, R10
-	SHLQ             $0x02, R10
-	SUBQ             R10, AX
-	DECQ             DI
+	MOVQ             n+8(FP), R8
+	SHLQ             $0x02, R8
+	SUBQ             R8, AX
+	DECQ             SI
 	JNZ              block1
 	VZEROUPPER
 	RET
@@ -5408,8 +5828,16 @@ block1:
 
 // func AxpyInt8AVX512(rows int, n int, blocks int, x *float32, ldx int, w *byte, ldw int, y *float32, ldy int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·AxpyInt8AVX512(SB), NOSPLIT, $8-72
+TEXT ·AxpyInt8AVX512(SB), NOSPLIT, $0-72
 	MOVQ rows+0(FP), AX
+	CMPQ AX, $0x0c
+	JEQ  rows12
+	CMPQ AX, $0x0b
+	JEQ  rows11
+	CMPQ AX, $0x0a
+	JEQ  rows10
+	CMPQ AX, $0x09
+	JEQ  rows9
 	CMPQ AX, $0x08
 	JEQ  rows8
 	CMPQ AX, $0x07
@@ -5426,6 +5854,462 @@ TEXT ·AxpyInt8AVX512(SB), NOSPLIT, $8-72
 	JEQ  rows2
 	JMP  rows1
 
+rows12:
+	MOVQ  x+24(FP), AX
+	MOVQ  ldx+32(FP), CX
+	SHLQ  $0x02, CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (AX)(CX*4), BX
+	LEAQ  (BX)(CX*4), SI
+	MOVQ  y+56(FP), DI
+	MOVQ  ldy+64(FP), R8
+	SHLQ  $0x02, R8
+	LEAQ  (R8)(R8*2), R9
+	MOVQ  w+40(FP), R10
+	MOVQ  ldw+48(FP), R11
+	MOVQ  blocks+16(FP), R12
+	MOVQ  n+8(FP), R13
+	IMULQ R11, R13
+
+block12:
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (DI)(R9*1), Z6
+	VMOVUPS 64(DI)(R9*1), Z7
+	LEAQ    (DI)(R8*4), R14
+	VMOVUPS (R14), Z8
+	VMOVUPS 64(R14), Z9
+	VMOVUPS (R14)(R8*1), Z10
+	VMOVUPS 64(R14)(R8*1), Z11
+	VMOVUPS (R14)(R8*2), Z12
+	VMOVUPS 64(R14)(R8*2), Z13
+	VMOVUPS (R14)(R9*1), Z14
+	VMOVUPS 64(R14)(R9*1), Z15
+	LEAQ    (R14)(R8*4), R14
+	VMOVUPS (R14), Z16
+	VMOVUPS 64(R14), Z17
+	VMOVUPS (R14)(R8*1), Z18
+	VMOVUPS 64(R14)(R8*1), Z19
+	VMOVUPS (R14)(R8*2), Z20
+	VMOVUPS 64(R14)(R8*2), Z21
+	VMOVUPS (R14)(R9*1), Z22
+	VMOVUPS 64(R14)(R9*1), Z23
+	MOVQ    n+8(FP), R14
+
+row12:
+	PREFETCHT1       (R10)(R13*1)
+	VPMOVSXBD        4(R10), Z24
+	VCVTDQ2PS        Z24, Z24
+	VMULPS.BCST      (R10), Z24, Z24
+	VFMADD231PS.BCST (AX), Z24, Z0
+	VFMADD231PS.BCST (AX)(CX*1), Z24, Z2
+	VFMADD231PS.BCST (AX)(CX*2), Z24, Z4
+	VFMADD231PS.BCST (AX)(DX*1), Z24, Z6
+	VFMADD231PS.BCST (BX), Z24, Z8
+	VFMADD231PS.BCST (BX)(CX*1), Z24, Z10
+	VFMADD231PS.BCST (BX)(CX*2), Z24, Z12
+	VFMADD231PS.BCST (BX)(DX*1), Z24, Z14
+	VFMADD231PS.BCST (SI), Z24, Z16
+	VFMADD231PS.BCST (SI)(CX*1), Z24, Z18
+	VFMADD231PS.BCST (SI)(CX*2), Z24, Z20
+	VFMADD231PS.BCST (SI)(DX*1), Z24, Z22
+	VPMOVSXBD        20(R10), Z24
+	VCVTDQ2PS        Z24, Z24
+	VMULPS.BCST      (R10), Z24, Z24
+	VFMADD231PS.BCST (AX), Z24, Z1
+	VFMADD231PS.BCST (AX)(CX*1), Z24, Z3
+	VFMADD231PS.BCST (AX)(CX*2), Z24, Z5
+	VFMADD231PS.BCST (AX)(DX*1), Z24, Z7
+	VFMADD231PS.BCST (BX), Z24, Z9
+	VFMADD231PS.BCST (BX)(CX*1), Z24, Z11
+	VFMADD231PS.BCST (BX)(CX*2), Z24, Z13
+	VFMADD231PS.BCST (BX)(DX*1), Z24, Z15
+	VFMADD231PS.BCST (SI), Z24, Z17
+	VFMADD231PS.BCST (SI)(CX*1), Z24, Z19
+	VFMADD231PS.BCST (SI)(CX*2), Z24, Z21
+	VFMADD231PS.BCST (SI)(DX*1), Z24, Z23
+	ADDQ             R11, R10
+	ADDQ             $+4, AX
+	ADDQ             $+4, BX
+	ADDQ             $+4, SI
+	DECQ             R14
+	JNZ              row12
+	VMOVUPS          Z0, (DI)
+	VMOVUPS          Z1, 64(DI)
+	VMOVUPS          Z2, (DI)(R8*1)
+	VMOVUPS          Z3, 64(DI)(R8*1)
+	VMOVUPS          Z4, (DI)(R8*2)
+	VMOVUPS          Z5, 64(DI)(R8*2)
+	VMOVUPS          Z6, (DI)(R9*1)
+	VMOVUPS          Z7, 64(DI)(R9*1)
+	LEAQ             (DI)(R8*4), R14
+	VMOVUPS          Z8, (R14)
+	VMOVUPS          Z9, 64(R14)
+	VMOVUPS          Z10, (R14)(R8*1)
+	VMOVUPS          Z11, 64(R14)(R8*1)
+	VMOVUPS          Z12, (R14)(R8*2)
+	VMOVUPS          Z13, 64(R14)(R8*2)
+	VMOVUPS          Z14, (R14)(R9*1)
+	VMOVUPS          Z15, 64(R14)(R9*1)
+	LEAQ             (R14)(R8*4), R14
+	VMOVUPS          Z16, (R14)
+	VMOVUPS          Z17, 64(R14)
+	VMOVUPS          Z18, (R14)(R8*1)
+	VMOVUPS          Z19, 64(R14)(R8*1)
+	VMOVUPS          Z20, (R14)(R8*2)
+	VMOVUPS          Z21, 64(R14)(R8*2)
+	VMOVUPS          Z22, (R14)(R9*1)
+	VMOVUPS          Z23, 64(R14)(R9*1)
+	SUBQ             R13, R10
+	ADDQ             $0x24, R10
+	ADDQ             $+128, DI
+	MOVQ             n+8(FP), R14
+	SHLQ             $0x02, R14
+	SUBQ             R14, AX
+	SUBQ             R14, BX
+	SUBQ             R14, SI
+	DECQ             R12
+	JNZ              block12
+	VZEROUPPER
+	RET
+
+rows11:
+	MOVQ  x+24(FP), AX
+	MOVQ  ldx+32(FP), CX
+	SHLQ  $0x02, CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (AX)(CX*4), BX
+	LEAQ  (BX)(CX*4), SI
+	MOVQ  y+56(FP), DI
+	MOVQ  ldy+64(FP), R8
+	SHLQ  $0x02, R8
+	LEAQ  (R8)(R8*2), R9
+	MOVQ  w+40(FP), R10
+	MOVQ  ldw+48(FP), R11
+	MOVQ  blocks+16(FP), R12
+	MOVQ  n+8(FP), R13
+	IMULQ R11, R13
+
+block11:
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (DI)(R9*1), Z6
+	VMOVUPS 64(DI)(R9*1), Z7
+	LEAQ    (DI)(R8*4), R14
+	VMOVUPS (R14), Z8
+	VMOVUPS 64(R14), Z9
+	VMOVUPS (R14)(R8*1), Z10
+	VMOVUPS 64(R14)(R8*1), Z11
+	VMOVUPS (R14)(R8*2), Z12
+	VMOVUPS 64(R14)(R8*2), Z13
+	VMOVUPS (R14)(R9*1), Z14
+	VMOVUPS 64(R14)(R9*1), Z15
+	LEAQ    (R14)(R8*4), R14
+	VMOVUPS (R14), Z16
+	VMOVUPS 64(R14), Z17
+	VMOVUPS (R14)(R8*1), Z18
+	VMOVUPS 64(R14)(R8*1), Z19
+	VMOVUPS (R14)(R8*2), Z20
+	VMOVUPS 64(R14)(R8*2), Z21
+	MOVQ    n+8(FP), R14
+
+row11:
+	PREFETCHT1       (R10)(R13*1)
+	VPMOVSXBD        4(R10), Z22
+	VCVTDQ2PS        Z22, Z22
+	VMULPS.BCST      (R10), Z22, Z22
+	VFMADD231PS.BCST (AX), Z22, Z0
+	VFMADD231PS.BCST (AX)(CX*1), Z22, Z2
+	VFMADD231PS.BCST (AX)(CX*2), Z22, Z4
+	VFMADD231PS.BCST (AX)(DX*1), Z22, Z6
+	VFMADD231PS.BCST (BX), Z22, Z8
+	VFMADD231PS.BCST (BX)(CX*1), Z22, Z10
+	VFMADD231PS.BCST (BX)(CX*2), Z22, Z12
+	VFMADD231PS.BCST (BX)(DX*1), Z22, Z14
+	VFMADD231PS.BCST (SI), Z22, Z16
+	VFMADD231PS.BCST (SI)(CX*1), Z22, Z18
+	VFMADD231PS.BCST (SI)(CX*2), Z22, Z20
+	VPMOVSXBD        20(R10), Z22
+	VCVTDQ2PS        Z22, Z22
+	VMULPS.BCST      (R10), Z22, Z22
+	VFMADD231PS.BCST (AX), Z22, Z1
+	VFMADD231PS.BCST (AX)(CX*1), Z22, Z3
+	VFMADD231PS.BCST (AX)(CX*2), Z22, Z5
+	VFMADD231PS.BCST (AX)(DX*1), Z22, Z7
+	VFMADD231PS.BCST (BX), Z22, Z9
+	VFMADD231PS.BCST (BX)(CX*1), Z22, Z11
+	VFMADD231PS.BCST (BX)(CX*2), Z22, Z13
+	VFMADD231PS.BCST (BX)(DX*1), Z22, Z15
+	VFMADD231PS.BCST (SI), Z22, Z17
+	VFMADD231PS.BCST (SI)(CX*1), Z22, Z19
+	VFMADD231PS.BCST (SI)(CX*2), Z22, Z21
+	ADDQ             R11, R10
+	ADDQ             $+4, AX
+	ADDQ             $+4, BX
+	ADDQ             $+4, SI
+	DECQ             R14
+	JNZ              row11
+	VMOVUPS          Z0, (DI)
+	VMOVUPS          Z1, 64(DI)
+	VMOVUPS          Z2, (DI)(R8*1)
+	VMOVUPS          Z3, 64(DI)(R8*1)
+	VMOVUPS          Z4, (DI)(R8*2)
+	VMOVUPS          Z5, 64(DI)(R8*2)
+	VMOVUPS          Z6, (DI)(R9*1)
+	VMOVUPS          Z7, 64(DI)(R9*1)
+	LEAQ             (DI)(R8*4), R14
+	VMOVUPS          Z8, (R14)
+	VMOVUPS          Z9, 64(R14)
+	VMOVUPS          Z10, (R14)(R8*1)
+	VMOVUPS          Z11, 64(R14)(R8*1)
+	VMOVUPS          Z12, (R14)(R8*2)
+	VMOVUPS          Z13, 64(R14)(R8*2)
+	VMOVUPS          Z14, (R14)(R9*1)
+	VMOVUPS          Z15, 64(R14)(R9*1)
+	LEAQ             (R14)(R8*4), R14
+	VMOVUPS          Z16, (R14)
+	VMOVUPS          Z17, 64(R14)
+	VMOVUPS          Z18, (R14)(R8*1)
+	VMOVUPS          Z19, 64(R14)(R8*1)
+	VMOVUPS          Z20, (R14)(R8*2)
+	VMOVUPS          Z21, 64(R14)(R8*2)
+	SUBQ             R13, R10
+	ADDQ             $0x24, R10
+	ADDQ             $+128, DI
+	MOVQ             n+8(FP), R14
+	SHLQ             $0x02, R14
+	SUBQ             R14, AX
+	SUBQ             R14, BX
+	SUBQ             R14, SI
+	DECQ             R12
+	JNZ              block11
+	VZEROUPPER
+	RET
+
+rows10:
+	MOVQ  x+24(FP), AX
+	MOVQ  ldx+32(FP), CX
+	SHLQ  $0x02, CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (AX)(CX*4), BX
+	LEAQ  (BX)(CX*4), SI
+	MOVQ  y+56(FP), DI
+	MOVQ  ldy+64(FP), R8
+	SHLQ  $0x02, R8
+	LEAQ  (R8)(R8*2), R9
+	MOVQ  w+40(FP), R10
+	MOVQ  ldw+48(FP), R11
+	MOVQ  blocks+16(FP), R12
+	MOVQ  n+8(FP), R13
+	IMULQ R11, R13
+
+block10:
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (DI)(R9*1), Z6
+	VMOVUPS 64(DI)(R9*1), Z7
+	LEAQ    (DI)(R8*4), R14
+	VMOVUPS (R14), Z8
+	VMOVUPS 64(R14), Z9
+	VMOVUPS (R14)(R8*1), Z10
+	VMOVUPS 64(R14)(R8*1), Z11
+	VMOVUPS (R14)(R8*2), Z12
+	VMOVUPS 64(R14)(R8*2), Z13
+	VMOVUPS (R14)(R9*1), Z14
+	VMOVUPS 64(R14)(R9*1), Z15
+	LEAQ    (R14)(R8*4), R14
+	VMOVUPS (R14), Z16
+	VMOVUPS 64(R14), Z17
+	VMOVUPS (R14)(R8*1), Z18
+	VMOVUPS 64(R14)(R8*1), Z19
+	MOVQ    n+8(FP), R14
+
+row10:
+	PREFETCHT1       (R10)(R13*1)
+	VPMOVSXBD        4(R10), Z20
+	VCVTDQ2PS        Z20, Z20
+	VMULPS.BCST      (R10), Z20, Z20
+	VFMADD231PS.BCST (AX), Z20, Z0
+	VFMADD231PS.BCST (AX)(CX*1), Z20, Z2
+	VFMADD231PS.BCST (AX)(CX*2), Z20, Z4
+	VFMADD231PS.BCST (AX)(DX*1), Z20, Z6
+	VFMADD231PS.BCST (BX), Z20, Z8
+	VFMADD231PS.BCST (BX)(CX*1), Z20, Z10
+	VFMADD231PS.BCST (BX)(CX*2), Z20, Z12
+	VFMADD231PS.BCST (BX)(DX*1), Z20, Z14
+	VFMADD231PS.BCST (SI), Z20, Z16
+	VFMADD231PS.BCST (SI)(CX*1), Z20, Z18
+	VPMOVSXBD        20(R10), Z20
+	VCVTDQ2PS        Z20, Z20
+	VMULPS.BCST      (R10), Z20, Z20
+	VFMADD231PS.BCST (AX), Z20, Z1
+	VFMADD231PS.BCST (AX)(CX*1), Z20, Z3
+	VFMADD231PS.BCST (AX)(CX*2), Z20, Z5
+	VFMADD231PS.BCST (AX)(DX*1), Z20, Z7
+	VFMADD231PS.BCST (BX), Z20, Z9
+	VFMADD231PS.BCST (BX)(CX*1), Z20, Z11
+	VFMADD231PS.BCST (BX)(CX*2), Z20, Z13
+	VFMADD231PS.BCST (BX)(DX*1), Z20, Z15
+	VFMADD231PS.BCST (SI), Z20, Z17
+	VFMADD231PS.BCST (SI)(CX*1), Z20, Z19
+	ADDQ             R11, R10
+	ADDQ             $+4, AX
+	ADDQ             $+4, BX
+	ADDQ             $+4, SI
+	DECQ             R14
+	JNZ              row10
+	VMOVUPS          Z0, (DI)
+	VMOVUPS          Z1, 64(DI)
+	VMOVUPS          Z2, (DI)(R8*1)
+	VMOVUPS          Z3, 64(DI)(R8*1)
+	VMOVUPS          Z4, (DI)(R8*2)
+	VMOVUPS          Z5, 64(DI)(R8*2)
+	VMOVUPS          Z6, (DI)(R9*1)
+	VMOVUPS          Z7, 64(DI)(R9*1)
+	LEAQ             (DI)(R8*4), R14
+	VMOVUPS          Z8, (R14)
+	VMOVUPS          Z9, 64(R14)
+	VMOVUPS          Z10, (R14)(R8*1)
+	VMOVUPS          Z11, 64(R14)(R8*1)
+	VMOVUPS          Z12, (R14)(R8*2)
+	VMOVUPS          Z13, 64(R14)(R8*2)
+	VMOVUPS          Z14, (R14)(R9*1)
+	VMOVUPS          Z15, 64(R14)(R9*1)
+	LEAQ             (R14)(R8*4), R14
+	VMOVUPS          Z16, (R14)
+	VMOVUPS          Z17, 64(R14)
+	VMOVUPS          Z18, (R14)(R8*1)
+	VMOVUPS          Z19, 64(R14)(R8*1)
+	SUBQ             R13, R10
+	ADDQ             $0x24, R10
+	ADDQ             $+128, DI
+	MOVQ             n+8(FP), R14
+	SHLQ             $0x02, R14
+	SUBQ             R14, AX
+	SUBQ             R14, BX
+	SUBQ             R14, SI
+	DECQ             R12
+	JNZ              block10
+	VZEROUPPER
+	RET
+
+rows9:
+	MOVQ  x+24(FP), AX
+	MOVQ  ldx+32(FP), CX
+	SHLQ  $0x02, CX
+	LEAQ  (CX)(CX*2), DX
+	LEAQ  (AX)(CX*4), BX
+	LEAQ  (BX)(CX*4), SI
+	MOVQ  y+56(FP), DI
+	MOVQ  ldy+64(FP), R8
+	SHLQ  $0x02, R8
+	LEAQ  (R8)(R8*2), R9
+	MOVQ  w+40(FP), R10
+	MOVQ  ldw+48(FP), R11
+	MOVQ  blocks+16(FP), R12
+	MOVQ  n+8(FP), R13
+	IMULQ R11, R13
+
+block9:
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS (DI)(R8*1), Z2
+	VMOVUPS 64(DI)(R8*1), Z3
+	VMOVUPS (DI)(R8*2), Z4
+	VMOVUPS 64(DI)(R8*2), Z5
+	VMOVUPS (DI)(R9*1), Z6
+	VMOVUPS 64(DI)(R9*1), Z7
+	LEAQ    (DI)(R8*4), R14
+	VMOVUPS (R14), Z8
+	VMOVUPS 64(R14), Z9
+	VMOVUPS (R14)(R8*1), Z10
+	VMOVUPS 64(R14)(R8*1), Z11
+	VMOVUPS (R14)(R8*2), Z12
+	VMOVUPS 64(R14)(R8*2), Z13
+	VMOVUPS (R14)(R9*1), Z14
+	VMOVUPS 64(R14)(R9*1), Z15
+	LEAQ    (R14)(R8*4), R14
+	VMOVUPS (R14), Z16
+	VMOVUPS 64(R14), Z17
+	MOVQ    n+8(FP), R14
+
+row9:
+	PREFETCHT1       (R10)(R13*1)
+	VPMOVSXBD        4(R10), Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      (R10), Z18, Z18
+	VFMADD231PS.BCST (AX), Z18, Z0
+	VFMADD231PS.BCST (AX)(CX*1), Z18, Z2
+	VFMADD231PS.BCST (AX)(CX*2), Z18, Z4
+	VFMADD231PS.BCST (AX)(DX*1), Z18, Z6
+	VFMADD231PS.BCST (BX), Z18, Z8
+	VFMADD231PS.BCST (BX)(CX*1), Z18, Z10
+	VFMADD231PS.BCST (BX)(CX*2), Z18, Z12
+	VFMADD231PS.BCST (BX)(DX*1), Z18, Z14
+	VFMADD231PS.BCST (SI), Z18, Z16
+	VPMOVSXBD        20(R10), Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      (R10), Z18, Z18
+	VFMADD231PS.BCST (AX), Z18, Z1
+	VFMADD231PS.BCST (AX)(CX*1), Z18, Z3
+	VFMADD231PS.BCST (AX)(CX*2), Z18, Z5
+	VFMADD231PS.BCST (AX)(DX*1), Z18, Z7
+	VFMADD231PS.BCST (BX), Z18, Z9
+	VFMADD231PS.BCST (BX)(CX*1), Z18, Z11
+	VFMADD231PS.BCST (BX)(CX*2), Z18, Z13
+	VFMADD231PS.BCST (BX)(DX*1), Z18, Z15
+	VFMADD231PS.BCST (SI), Z18, Z17
+	ADDQ             R11, R10
+	ADDQ             $+4, AX
+	ADDQ             $+4, BX
+	ADDQ             $+4, SI
+	DECQ             R14
+	JNZ              row9
+	VMOVUPS          Z0, (DI)
+	VMOVUPS          Z1, 64(DI)
+	VMOVUPS          Z2, (DI)(R8*1)
+	VMOVUPS          Z3, 64(DI)(R8*1)
+	VMOVUPS          Z4, (DI)(R8*2)
+	VMOVUPS          Z5, 64(DI)(R8*2)
+	VMOVUPS          Z6, (DI)(R9*1)
+	VMOVUPS          Z7, 64(DI)(R9*1)
+	LEAQ             (DI)(R8*4), R14
+	VMOVUPS          Z8, (R14)
+	VMOVUPS          Z9, 64(R14)
+	VMOVUPS          Z10, (R14)(R8*1)
+	VMOVUPS          Z11, 64(R14)(R8*1)
+	VMOVUPS          Z12, (R14)(R8*2)
+	VMOVUPS          Z13, 64(R14)(R8*2)
+	VMOVUPS          Z14, (R14)(R9*1)
+	VMOVUPS          Z15, 64(R14)(R9*1)
+	LEAQ             (R14)(R8*4), R14
+	VMOVUPS          Z16, (R14)
+	VMOVUPS          Z17, 64(R14)
+	SUBQ             R13, R10
+	ADDQ             $0x24, R10
+	ADDQ             $+128, DI
+	MOVQ             n+8(FP), R14
+	SHLQ             $0x02, R14
+	SUBQ             R14, AX
+	SUBQ             R14, BX
+	SUBQ             R14, SI
+	DECQ             R12
+	JNZ              block9
+	VZEROUPPER
+	RET
+
 rows8:
 	MOVQ  x+24(FP), AX
 	MOVQ  ldx+32(FP), CX
@@ -5436,16 +6320,11 @@ rows8:
 	MOVQ  ldy+64(FP), DI
 	SHLQ  $0x02, DI
 	LEAQ  (DI)(DI*2), R8
-	LEAQ  (SI)(DI*4), R9
-	MOVQ  w+40(FP), R10
-	MOVQ  ldw+48(FP), R11
+	MOVQ  w+40(FP), R9
+	MOVQ  ldw+48(FP), R10
+	MOVQ  blocks+16(FP), R11
 	MOVQ  n+8(FP), R12
-	MOVQ  blocks+16(FP), R13
-	MOVQ  R11, R14
-	IMULQ R12, R14
-	MOVQ  R14, R15
-	NEGQ  R15
-	ADDQ  $0x24, R15
+	IMULQ R10, R12
 
 block8:
 	VMOVUPS (SI), Z0
@@ -5456,21 +6335,22 @@ block8:
 	VMOVUPS 64(SI)(DI*2), Z5
 	VMOVUPS (SI)(R8*1), Z6
 	VMOVUPS 64(SI)(R8*1), Z7
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	VMOVUPS (R9)(DI*1), Z10
-	VMOVUPS 64(R9)(DI*1), Z11
-	VMOVUPS (R9)(DI*2), Z12
-	VMOVUPS 64(R9)(DI*2), Z13
-	VMOVUPS (R9)(R8*1), Z14
-	VMOVUPS 64(R9)(R8*1), Z15
-	MOVQ    R12, BP
+	LEAQ    (SI)(DI*4), R13
+	VMOVUPS (R13), Z8
+	VMOVUPS 64(R13), Z9
+	VMOVUPS (R13)(DI*1), Z10
+	VMOVUPS 64(R13)(DI*1), Z11
+	VMOVUPS (R13)(DI*2), Z12
+	VMOVUPS 64(R13)(DI*2), Z13
+	VMOVUPS (R13)(R8*1), Z14
+	VMOVUPS 64(R13)(R8*1), Z15
+	MOVQ    n+8(FP), R13
 
 row8:
-	PREFETCHT1       (R10)(R14*1)
-	VPMOVSXBD        4(R10), Z16
+	PREFETCHT1       (R9)(R12*1)
+	VPMOVSXBD        4(R9), Z16
 	VCVTDQ2PS        Z16, Z16
-	VMULPS.BCST      (R10), Z16, Z16
+	VMULPS.BCST      (R9), Z16, Z16
 	VFMADD231PS.BCST (AX), Z16, Z0
 	VFMADD231PS.BCST (AX)(CX*1), Z16, Z2
 	VFMADD231PS.BCST (AX)(CX*2), Z16, Z4
@@ -5479,9 +6359,9 @@ row8:
 	VFMADD231PS.BCST (BX)(CX*1), Z16, Z10
 	VFMADD231PS.BCST (BX)(CX*2), Z16, Z12
 	VFMADD231PS.BCST (BX)(DX*1), Z16, Z14
-	VPMOVSXBD        20(R10), Z16
+	VPMOVSXBD        20(R9), Z16
 	VCVTDQ2PS        Z16, Z16
-	VMULPS.BCST      (R10), Z16, Z16
+	VMULPS.BCST      (R9), Z16, Z16
 	VFMADD231PS.BCST (AX), Z16, Z1
 	VFMADD231PS.BCST (AX)(CX*1), Z16, Z3
 	VFMADD231PS.BCST (AX)(CX*2), Z16, Z5
@@ -5490,10 +6370,10 @@ row8:
 	VFMADD231PS.BCST (BX)(CX*1), Z16, Z11
 	VFMADD231PS.BCST (BX)(CX*2), Z16, Z13
 	VFMADD231PS.BCST (BX)(DX*1), Z16, Z15
-	ADDQ             R11, R10
+	ADDQ             R10, R9
 	ADDQ             $+4, AX
 	ADDQ             $+4, BX
-	DECQ             BP
+	DECQ             R13
 	JNZ              row8
 	VMOVUPS          Z0, (SI)
 	VMOVUPS          Z1, 64(SI)
@@ -5503,22 +6383,23 @@ row8:
 	VMOVUPS          Z5, 64(SI)(DI*2)
 	VMOVUPS          Z6, (SI)(R8*1)
 	VMOVUPS          Z7, 64(SI)(R8*1)
-	VMOVUPS          Z8, (R9)
-	VMOVUPS          Z9, 64(R9)
-	VMOVUPS          Z10, (R9)(DI*1)
-	VMOVUPS          Z11, 64(R9)(DI*1)
-	VMOVUPS          Z12, (R9)(DI*2)
-	VMOVUPS          Z13, 64(R9)(DI*2)
-	VMOVUPS          Z14, (R9)(R8*1)
-	VMOVUPS          Z15, 64(R9)(R8*1)
-	ADDQ             R15, R10
+	LEAQ             (SI)(DI*4), R13
+	VMOVUPS          Z8, (R13)
+	VMOVUPS          Z9, 64(R13)
+	VMOVUPS          Z10, (R13)(DI*1)
+	VMOVUPS          Z11, 64(R13)(DI*1)
+	VMOVUPS          Z12, (R13)(DI*2)
+	VMOVUPS          Z13, 64(R13)(DI*2)
+	VMOVUPS          Z14, (R13)(R8*1)
+	VMOVUPS          Z15, 64(R13)(R8*1)
+	SUBQ             R12, R9
+	ADDQ             $0x24, R9
 	ADDQ             $+128, SI
-	ADDQ             $+128, R9
-	MOVQ             R12, BP
-	SHLQ             $0x02, BP
-	SUBQ             BP, AX
-	SUBQ             BP, BX
-	DECQ             R13
+	MOVQ             n+8(FP), R13
+	SHLQ             $0x02, R13
+	SUBQ             R13, AX
+	SUBQ             R13, BX
+	DECQ             R11
 	JNZ              block8
 	VZEROUPPER
 	RET
@@ -5533,16 +6414,11 @@ rows7:
 	MOVQ  ldy+64(FP), DI
 	SHLQ  $0x02, DI
 	LEAQ  (DI)(DI*2), R8
-	LEAQ  (SI)(DI*4), R9
-	MOVQ  w+40(FP), R10
-	MOVQ  ldw+48(FP), R11
+	MOVQ  w+40(FP), R9
+	MOVQ  ldw+48(FP), R10
+	MOVQ  blocks+16(FP), R11
 	MOVQ  n+8(FP), R12
-	MOVQ  blocks+16(FP), R13
-	MOVQ  R11, R14
-	IMULQ R12, R14
-	MOVQ  R14, R15
-	NEGQ  R15
-	ADDQ  $0x24, R15
+	IMULQ R10, R12
 
 block7:
 	VMOVUPS (SI), Z0
@@ -5553,19 +6429,20 @@ block7:
 	VMOVUPS 64(SI)(DI*2), Z5
 	VMOVUPS (SI)(R8*1), Z6
 	VMOVUPS 64(SI)(R8*1), Z7
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	VMOVUPS (R9)(DI*1), Z10
-	VMOVUPS 64(R9)(DI*1), Z11
-	VMOVUPS (R9)(DI*2), Z12
-	VMOVUPS 64(R9)(DI*2), Z13
-	MOVQ    R12, BP
+	LEAQ    (SI)(DI*4), R13
+	VMOVUPS (R13), Z8
+	VMOVUPS 64(R13), Z9
+	VMOVUPS (R13)(DI*1), Z10
+	VMOVUPS 64(R13)(DI*1), Z11
+	VMOVUPS (R13)(DI*2), Z12
+	VMOVUPS 64(R13)(DI*2), Z13
+	MOVQ    n+8(FP), R13
 
 row7:
-	PREFETCHT1       (R10)(R14*1)
-	VPMOVSXBD        4(R10), Z14
+	PREFETCHT1       (R9)(R12*1)
+	VPMOVSXBD        4(R9), Z14
 	VCVTDQ2PS        Z14, Z14
-	VMULPS.BCST      (R10), Z14, Z14
+	VMULPS.BCST      (R9), Z14, Z14
 	VFMADD231PS.BCST (AX), Z14, Z0
 	VFMADD231PS.BCST (AX)(CX*1), Z14, Z2
 	VFMADD231PS.BCST (AX)(CX*2), Z14, Z4
@@ -5573,9 +6450,9 @@ row7:
 	VFMADD231PS.BCST (BX), Z14, Z8
 	VFMADD231PS.BCST (BX)(CX*1), Z14, Z10
 	VFMADD231PS.BCST (BX)(CX*2), Z14, Z12
-	VPMOVSXBD        20(R10), Z14
+	VPMOVSXBD        20(R9), Z14
 	VCVTDQ2PS        Z14, Z14
-	VMULPS.BCST      (R10), Z14, Z14
+	VMULPS.BCST      (R9), Z14, Z14
 	VFMADD231PS.BCST (AX), Z14, Z1
 	VFMADD231PS.BCST (AX)(CX*1), Z14, Z3
 	VFMADD231PS.BCST (AX)(CX*2), Z14, Z5
@@ -5583,10 +6460,10 @@ row7:
 	VFMADD231PS.BCST (BX), Z14, Z9
 	VFMADD231PS.BCST (BX)(CX*1), Z14, Z11
 	VFMADD231PS.BCST (BX)(CX*2), Z14, Z13
-	ADDQ             R11, R10
+	ADDQ             R10, R9
 	ADDQ             $+4, AX
 	ADDQ             $+4, BX
-	DECQ             BP
+	DECQ             R13
 	JNZ              row7
 	VMOVUPS          Z0, (SI)
 	VMOVUPS          Z1, 64(SI)
@@ -5596,20 +6473,21 @@ row7:
 	VMOVUPS          Z5, 64(SI)(DI*2)
 	VMOVUPS          Z6, (SI)(R8*1)
 	VMOVUPS          Z7, 64(SI)(R8*1)
-	VMOVUPS          Z8, (R9)
-	VMOVUPS          Z9, 64(R9)
-	VMOVUPS          Z10, (R9)(DI*1)
-	VMOVUPS          Z11, 64(R9)(DI*1)
-	VMOVUPS          Z12, (R9)(DI*2)
-	VMOVUPS          Z13, 64(R9)(DI*2)
-	ADDQ             R15, R10
+	LEAQ             (SI)(DI*4), R13
+	VMOVUPS          Z8, (R13)
+	VMOVUPS          Z9, 64(R13)
+	VMOVUPS          Z10, (R13)(DI*1)
+	VMOVUPS          Z11, 64(R13)(DI*1)
+	VMOVUPS          Z12, (R13)(DI*2)
+	VMOVUPS          Z13, 64(R13)(DI*2)
+	SUBQ             R12, R9
+	ADDQ             $0x24, R9
 	ADDQ             $+128, SI
-	ADDQ             $+128, R9
-	MOVQ             R12, BP
-	SHLQ             $0x02, BP
-	SUBQ             BP, AX
-	SUBQ             BP, BX
-	DECQ             R13
+	MOVQ             n+8(FP), R13
+	SHLQ             $0x02, R13
+	SUBQ             R13, AX
+	SUBQ             R13, BX
+	DECQ             R11
 	JNZ              block7
 	VZEROUPPER
 	RET
@@ -5624,16 +6502,11 @@ rows6:
 	MOVQ  ldy+64(FP), DI
 	SHLQ  $0x02, DI
 	LEAQ  (DI)(DI*2), R8
-	LEAQ  (SI)(DI*4), R9
-	MOVQ  w+40(FP), R10
-	MOVQ  ldw+48(FP), R11
+	MOVQ  w+40(FP), R9
+	MOVQ  ldw+48(FP), R10
+	MOVQ  blocks+16(FP), R11
 	MOVQ  n+8(FP), R12
-	MOVQ  blocks+16(FP), R13
-	MOVQ  R11, R14
-	IMULQ R12, R14
-	MOVQ  R14, R15
-	NEGQ  R15
-	ADDQ  $0x24, R15
+	IMULQ R10, R12
 
 block6:
 	VMOVUPS (SI), Z0
@@ -5644,36 +6517,37 @@ block6:
 	VMOVUPS 64(SI)(DI*2), Z5
 	VMOVUPS (SI)(R8*1), Z6
 	VMOVUPS 64(SI)(R8*1), Z7
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	VMOVUPS (R9)(DI*1), Z10
-	VMOVUPS 64(R9)(DI*1), Z11
-	MOVQ    R12, BP
+	LEAQ    (SI)(DI*4), R13
+	VMOVUPS (R13), Z8
+	VMOVUPS 64(R13), Z9
+	VMOVUPS (R13)(DI*1), Z10
+	VMOVUPS 64(R13)(DI*1), Z11
+	MOVQ    n+8(FP), R13
 
 row6:
-	PREFETCHT1       (R10)(R14*1)
-	VPMOVSXBD        4(R10), Z12
+	PREFETCHT1       (R9)(R12*1)
+	VPMOVSXBD        4(R9), Z12
 	VCVTDQ2PS        Z12, Z12
-	VMULPS.BCST      (R10), Z12, Z12
+	VMULPS.BCST      (R9), Z12, Z12
 	VFMADD231PS.BCST (AX), Z12, Z0
 	VFMADD231PS.BCST (AX)(CX*1), Z12, Z2
 	VFMADD231PS.BCST (AX)(CX*2), Z12, Z4
 	VFMADD231PS.BCST (AX)(DX*1), Z12, Z6
 	VFMADD231PS.BCST (BX), Z12, Z8
 	VFMADD231PS.BCST (BX)(CX*1), Z12, Z10
-	VPMOVSXBD        20(R10), Z12
+	VPMOVSXBD        20(R9), Z12
 	VCVTDQ2PS        Z12, Z12
-	VMULPS.BCST      (R10), Z12, Z12
+	VMULPS.BCST      (R9), Z12, Z12
 	VFMADD231PS.BCST (AX), Z12, Z1
 	VFMADD231PS.BCST (AX)(CX*1), Z12, Z3
 	VFMADD231PS.BCST (AX)(CX*2), Z12, Z5
 	VFMADD231PS.BCST (AX)(DX*1), Z12, Z7
 	VFMADD231PS.BCST (BX), Z12, Z9
 	VFMADD231PS.BCST (BX)(CX*1), Z12, Z11
-	ADDQ             R11, R10
+	ADDQ             R10, R9
 	ADDQ             $+4, AX
 	ADDQ             $+4, BX
-	DECQ             BP
+	DECQ             R13
 	JNZ              row6
 	VMOVUPS          Z0, (SI)
 	VMOVUPS          Z1, 64(SI)
@@ -5683,18 +6557,19 @@ row6:
 	VMOVUPS          Z5, 64(SI)(DI*2)
 	VMOVUPS          Z6, (SI)(R8*1)
 	VMOVUPS          Z7, 64(SI)(R8*1)
-	VMOVUPS          Z8, (R9)
-	VMOVUPS          Z9, 64(R9)
-	VMOVUPS          Z10, (R9)(DI*1)
-	VMOVUPS          Z11, 64(R9)(DI*1)
-	ADDQ             R15, R10
+	LEAQ             (SI)(DI*4), R13
+	VMOVUPS          Z8, (R13)
+	VMOVUPS          Z9, 64(R13)
+	VMOVUPS          Z10, (R13)(DI*1)
+	VMOVUPS          Z11, 64(R13)(DI*1)
+	SUBQ             R12, R9
+	ADDQ             $0x24, R9
 	ADDQ             $+128, SI
-	ADDQ             $+128, R9
-	MOVQ             R12, BP
-	SHLQ             $0x02, BP
-	SUBQ             BP, AX
-	SUBQ             BP, BX
-	DECQ             R13
+	MOVQ             n+8(FP), R13
+	SHLQ             $0x02, R13
+	SUBQ             R13, AX
+	SUBQ             R13, BX
+	DECQ             R11
 	JNZ              block6
 	VZEROUPPER
 	RET
@@ -5709,16 +6584,11 @@ rows5:
 	MOVQ  ldy+64(FP), DI
 	SHLQ  $0x02, DI
 	LEAQ  (DI)(DI*2), R8
-	LEAQ  (SI)(DI*4), R9
-	MOVQ  w+40(FP), R10
-	MOVQ  ldw+48(FP), R11
+	MOVQ  w+40(FP), R9
+	MOVQ  ldw+48(FP), R10
+	MOVQ  blocks+16(FP), R11
 	MOVQ  n+8(FP), R12
-	MOVQ  blocks+16(FP), R13
-	MOVQ  R11, R14
-	IMULQ R12, R14
-	MOVQ  R14, R15
-	NEGQ  R15
-	ADDQ  $0x24, R15
+	IMULQ R10, R12
 
 block5:
 	VMOVUPS (SI), Z0
@@ -5729,32 +6599,33 @@ block5:
 	VMOVUPS 64(SI)(DI*2), Z5
 	VMOVUPS (SI)(R8*1), Z6
 	VMOVUPS 64(SI)(R8*1), Z7
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	MOVQ    R12, BP
+	LEAQ    (SI)(DI*4), R13
+	VMOVUPS (R13), Z8
+	VMOVUPS 64(R13), Z9
+	MOVQ    n+8(FP), R13
 
 row5:
-	PREFETCHT1       (R10)(R14*1)
-	VPMOVSXBD        4(R10), Z10
+	PREFETCHT1       (R9)(R12*1)
+	VPMOVSXBD        4(R9), Z10
 	VCVTDQ2PS        Z10, Z10
-	VMULPS.BCST      (R10), Z10, Z10
+	VMULPS.BCST      (R9), Z10, Z10
 	VFMADD231PS.BCST (AX), Z10, Z0
 	VFMADD231PS.BCST (AX)(CX*1), Z10, Z2
 	VFMADD231PS.BCST (AX)(CX*2), Z10, Z4
 	VFMADD231PS.BCST (AX)(DX*1), Z10, Z6
 	VFMADD231PS.BCST (BX), Z10, Z8
-	VPMOVSXBD        20(R10), Z10
+	VPMOVSXBD        20(R9), Z10
 	VCVTDQ2PS        Z10, Z10
-	VMULPS.BCST      (R10), Z10, Z10
+	VMULPS.BCST      (R9), Z10, Z10
 	VFMADD231PS.BCST (AX), Z10, Z1
 	VFMADD231PS.BCST (AX)(CX*1), Z10, Z3
 	VFMADD231PS.BCST (AX)(CX*2), Z10, Z5
 	VFMADD231PS.BCST (AX)(DX*1), Z10, Z7
 	VFMADD231PS.BCST (BX), Z10, Z9
-	ADDQ             R11, R10
+	ADDQ             R10, R9
 	ADDQ             $+4, AX
 	ADDQ             $+4, BX
-	DECQ             BP
+	DECQ             R13
 	JNZ              row5
 	VMOVUPS          Z0, (SI)
 	VMOVUPS          Z1, 64(SI)
@@ -5764,16 +6635,17 @@ row5:
 	VMOVUPS          Z5, 64(SI)(DI*2)
 	VMOVUPS          Z6, (SI)(R8*1)
 	VMOVUPS          Z7, 64(SI)(R8*1)
-	VMOVUPS          Z8, (R9)
-	VMOVUPS          Z9, 64(R9)
-	ADDQ             R15, R10
+	LEAQ             (SI)(DI*4), R13
+	VMOVUPS          Z8, (R13)
+	VMOVUPS          Z9, 64(R13)
+	SUBQ             R12, R9
+	ADDQ             $0x24, R9
 	ADDQ             $+128, SI
-	ADDQ             $+128, R9
-	MOVQ             R12, BP
-	SHLQ             $0x02, BP
-	SUBQ             BP, AX
-	SUBQ             BP, BX
-	DECQ             R13
+	MOVQ             n+8(FP), R13
+	SHLQ             $0x02, R13
+	SUBQ             R13, AX
+	SUBQ             R13, BX
+	DECQ             R11
 	JNZ              block5
 	VZEROUPPER
 	RET
@@ -5789,13 +6661,9 @@ rows4:
 	LEAQ  (SI)(SI*2), DI
 	MOVQ  w+40(FP), R8
 	MOVQ  ldw+48(FP), R9
-	MOVQ  n+8(FP), R10
-	MOVQ  blocks+16(FP), R11
-	MOVQ  R9, R12
-	IMULQ R10, R12
-	MOVQ  R12, R13
-	NEGQ  R13
-	ADDQ  $0x24, R13
+	MOVQ  blocks+16(FP), R10
+	MOVQ  n+8(FP), R11
+	IMULQ R9, R11
 
 block4:
 	VMOVUPS (BX), Z0
@@ -5806,10 +6674,10 @@ block4:
 	VMOVUPS 64(BX)(SI*2), Z5
 	VMOVUPS (BX)(DI*1), Z6
 	VMOVUPS 64(BX)(DI*1), Z7
-	MOVQ    R10, R14
+	MOVQ    n+8(FP), R12
 
 row4:
-	PREFETCHT1       (R8)(R12*1)
+	PREFETCHT1       (R8)(R11*1)
 	VPMOVSXBD        4(R8), Z8
 	VCVTDQ2PS        Z8, Z8
 	VMULPS.BCST      (R8), Z8, Z8
@@ -5826,7 +6694,7 @@ row4:
 	VFMADD231PS.BCST (AX)(DX*1), Z8, Z7
 	ADDQ             R9, R8
 	ADDQ             $+4, AX
-	DECQ             R14
+	DECQ             R12
 	JNZ              row4
 	VMOVUPS          Z0, (BX)
 	VMOVUPS          Z1, 64(BX)
@@ -5836,12 +6704,13 @@ row4:
 	VMOVUPS          Z5, 64(BX)(SI*2)
 	VMOVUPS          Z6, (BX)(DI*1)
 	VMOVUPS          Z7, 64(BX)(DI*1)
-	ADDQ             R13, R8
+	SUBQ             R11, R8
+	ADDQ             $0x24, R8
 	ADDQ             $+128, BX
-	MOVQ             R10, R14
-	SHLQ             $0x02, R14
-	SUBQ             R14, AX
-	DECQ             R11
+	MOVQ             n+8(FP), R12
+	SHLQ             $0x02, R12
+	SUBQ             R12, AX
+	DECQ             R10
 	JNZ              block4
 	VZEROUPPER
 	RET
@@ -5857,13 +6726,9 @@ rows3:
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  w+40(FP), SI
 	MOVQ  ldw+48(FP), DI
-	MOVQ  n+8(FP), R8
-	MOVQ  blocks+16(FP), R9
-	MOVQ  DI, R10
-	IMULQ R8, R10
-	MOVQ  R10, R11
-	NEGQ  R11
-	ADDQ  $0x24, R11
+	MOVQ  blocks+16(FP), R8
+	MOVQ  n+8(FP), R9
+	IMULQ DI, R9
 
 block3:
 	VMOVUPS (DX), Z0
@@ -5872,10 +6737,10 @@ block3:
 	VMOVUPS 64(DX)(BX*1), Z3
 	VMOVUPS (DX)(BX*2), Z4
 	VMOVUPS 64(DX)(BX*2), Z5
-	MOVQ    R8, R12
+	MOVQ    n+8(FP), R10
 
 row3:
-	PREFETCHT1       (SI)(R10*1)
+	PREFETCHT1       (SI)(R9*1)
 	VPMOVSXBD        4(SI), Z6
 	VCVTDQ2PS        Z6, Z6
 	VMULPS.BCST      (SI), Z6, Z6
@@ -5890,7 +6755,7 @@ row3:
 	VFMADD231PS.BCST (AX)(CX*2), Z6, Z5
 	ADDQ             DI, SI
 	ADDQ             $+4, AX
-	DECQ             R12
+	DECQ             R10
 	JNZ              row3
 	VMOVUPS          Z0, (DX)
 	VMOVUPS          Z1, 64(DX)
@@ -5898,12 +6763,13 @@ row3:
 	VMOVUPS          Z3, 64(DX)(BX*1)
 	VMOVUPS          Z4, (DX)(BX*2)
 	VMOVUPS          Z5, 64(DX)(BX*2)
-	ADDQ             R11, SI
+	SUBQ             R9, SI
+	ADDQ             $0x24, SI
 	ADDQ             $+128, DX
-	MOVQ             R8, R12
-	SHLQ             $0x02, R12
-	SUBQ             R12, AX
-	DECQ             R9
+	MOVQ             n+8(FP), R10
+	SHLQ             $0x02, R10
+	SUBQ             R10, AX
+	DECQ             R8
 	JNZ              block3
 	VZEROUPPER
 	RET
@@ -5919,23 +6785,19 @@ rows2:
 	LEAQ  (BX)(BX*2), SI
 	MOVQ  w+40(FP), SI
 	MOVQ  ldw+48(FP), DI
-	MOVQ  n+8(FP), R8
-	MOVQ  blocks+16(FP), R9
-	MOVQ  DI, R10
-	IMULQ R8, R10
-	MOVQ  R10, R11
-	NEGQ  R11
-	ADDQ  $0x24, R11
+	MOVQ  blocks+16(FP), R8
+	MOVQ  n+8(FP), R9
+	IMULQ DI, R9
 
 block2:
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
 	VMOVUPS (DX)(BX*1), Z2
 	VMOVUPS 64(DX)(BX*1), Z3
-	MOVQ    R8, R12
+	MOVQ    n+8(FP), R10
 
 row2:
-	PREFETCHT1       (SI)(R10*1)
+	PREFETCHT1       (SI)(R9*1)
 	VPMOVSXBD        4(SI), Z4
 	VCVTDQ2PS        Z4, Z4
 	VMULPS.BCST      (SI), Z4, Z4
@@ -5948,18 +6810,19 @@ row2:
 	VFMADD231PS.BCST (AX)(CX*1), Z4, Z3
 	ADDQ             DI, SI
 	ADDQ             $+4, AX
-	DECQ             R12
+	DECQ             R10
 	JNZ              row2
 	VMOVUPS          Z0, (DX)
 	VMOVUPS          Z1, 64(DX)
 	VMOVUPS          Z2, (DX)(BX*1)
 	VMOVUPS          Z3, 64(DX)(BX*1)
-	ADDQ             R11, SI
+	SUBQ             R9, SI
+	ADDQ             $0x24, SI
 	ADDQ             $+128, DX
-	MOVQ             R8, R12
-	SHLQ             $0x02, R12
-	SUBQ             R12, AX
-	DECQ             R9
+	MOVQ             n+8(FP), R10
+	SHLQ             $0x02, R10
+	SUBQ             R10, AX
+	DECQ             R8
 	JNZ              block2
 	VZEROUPPER
 	RET
@@ -5975,21 +6838,17 @@ rows1:
 	LEAQ  (DX)(DX*2), DX
 	MOVQ  w+40(FP), DX
 	MOVQ  ldw+48(FP), BX
-	MOVQ  n+8(FP), SI
-	MOVQ  blocks+16(FP), DI
-	MOVQ  BX, R8
-	IMULQ SI, R8
-	MOVQ  R8, R9
-	NEGQ  R9
-	ADDQ  $0x24, R9
+	MOVQ  blocks+16(FP), SI
+	MOVQ  n+8(FP), DI
+	IMULQ BX, DI
 
 block1:
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
-	MOVQ    SI, R10
+	MOVQ    n+8(FP), R8
 
 row1:
-	PREFETCHT1   (DX)(R8*1)
+	PREFETCHT1   (DX)(DI*1)
 	VBROADCASTSS (AX), Z2
 	VMULPS.BCST  (DX), Z2, Z2
 	VPMOVSXBD    4(DX), Z3
@@ -6000,16 +6859,17 @@ row1:
 	VFMADD231PS  Z2, Z3, Z1
 	ADDQ         BX, DX
 	ADDQ         $+4, AX
-	DECQ         R10
+	DECQ         R8
 	JNZ          row1
 	VMOVUPS      Z0, (CX)
 	VMOVUPS      Z1, 64(CX)
-	ADDQ         R9, DX
+	SUBQ         DI, DX
+	ADDQ         $0x24, DX
 	ADDQ         $+128, CX
-	MOVQ         SI, R10
-	SHLQ         $0x02, R10
-	SUBQ         R10, AX
-	DECQ         DI
+	MOVQ         n+8(FP), R8
+	SHLQ         $0x02, R8
+	SUBQ         R8, AX
+	DECQ         SI
 	JNZ          block1
 	VZEROUPPER
 	RET

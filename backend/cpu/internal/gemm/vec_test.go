@@ -2,6 +2,7 @@ package gemm
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -63,6 +64,52 @@ func TestLevel1(t *testing.T) {
 			require.Equal(t, wantY, y.dense(), "Axpy of %d", n)
 			require.Equal(t, wantX, x.dense(), "Scale of %d", n)
 			require.True(t, x.intact() && y.intact(), n)
+		}
+	})
+}
+
+// The parts of a deep product do not depend on the pool.
+func TestMulVecDeep(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	a, x := newRandom(r, colMajor, 500, 3001), newRandom(r, rowMajor, 3001, 1)
+	require.Greater(t, deepPartsOf(500, 3001), 1)
+	var results [][]float32
+	for _, workers := range []int{1, 2, 3} {
+		p := pool.New(workers)
+		y := make([]float32, 500)
+		MulVec(p, Vector{y, 1}, a.Matrix, Vector{x.Data, 1}, 0.7, 0)
+		results = append(results, y)
+		p.Close()
+	}
+	assert.Equal(t, results[0], results[1])
+	assert.Equal(t, results[0], results[2])
+	x.Data[7] = float32(math.NaN())
+	y := make([]float32, 500)
+	MulVec(nil, Vector{y, 1}, a.Matrix, Vector{x.Data, 1}, 1, 0)
+	for _, v := range y {
+		require.True(t, v != v, "NaN comes through")
+	}
+}
+
+func TestRows(t *testing.T) {
+	eachKernels(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(23, 24))
+		for _, n := range []int{0, 1, 3, 4, 7, 8, 9, 20} {
+			for _, k := range []int{0, 1, 5, 16, 64, 70} {
+				a := newRandom(r, rowGaps, n, k)
+				x, dst := newRandom(r, rowMajor, k, 1), newRandom(r, rowMajor, n, 1)
+				want, bound := reference(dst.Matrix, a.Matrix, x.Matrix, 1, 0)
+				DotRows(dst.Data[:n], x.Data[:k], a.Data, a.RowStride)
+				ratio, _ := worst(dst.dense(), want, bound)
+				require.LessOrEqual(t, ratio, 1.0, "DotRows of %dx%d", n, k)
+
+				f, y := newRandom(r, rowMajor, n, 1), newRandom(r, rowMajor, k, 1)
+				want, bound = reference(y.Matrix, a.T(), f.Matrix, 1, 1)
+				AddRows(y.Data[:k], f.Data[:n], a.Data, a.RowStride)
+				ratio, _ = worst(y.dense(), want, bound)
+				require.LessOrEqual(t, ratio, 1.0, "AddRows of %dx%d", n, k)
+				require.True(t, a.intact() && x.intact() && dst.intact() && f.intact() && y.intact(), "%dx%d", n, k)
+			}
 		}
 	})
 }

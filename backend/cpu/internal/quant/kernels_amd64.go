@@ -16,7 +16,7 @@ func available() []*kernels {
 }
 
 var avx512 = kernels{
-	name: "avx512", dotRows: 12, axpyRows: 8,
+	name: "avx512", dotRows: 12, axpyRows: 12,
 	bfloat16: format{
 		dot: func(rows, cols, blocks int, x []float32, ldx int, w []byte, ldw int, out *[tileLen]float32) {
 			asm.DotBFloat16AVX512(rows, cols, blocks, &x[0], ldx, &w[0], ldw, &out[0])

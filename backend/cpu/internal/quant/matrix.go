@@ -20,6 +20,15 @@ type Matrix struct {
 // whole is the number of blocks of a row that are full.
 func (w Matrix) whole() int { return w.Cols / blockLen }
 
+// inPlace is the number of blocks that kernels read where they lie: those of
+// Int8 are filled up with zeros.
+func (w Matrix) inPlace() int {
+	if w.Format == tensor.Int8 && w.rest() > 0 {
+		return w.whole() + 1
+	}
+	return w.whole()
+}
+
 // rest is the number of elements past them.
 func (w Matrix) rest() int { return w.Cols % blockLen }
 

@@ -3,8 +3,8 @@ package quant
 import (
 	"github.com/tiller-ml/tiller/backend/cpu/internal/gemm"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
+	"github.com/tiller-ml/tiller/backend/cpu/internal/spare"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/vec"
-	"github.com/tiller-ml/tiller/tensor"
 )
 
 const (
@@ -32,10 +32,10 @@ func Mul(p *pool.Pool, c, a gemm.Matrix, w Matrix, accumulate bool) {
 		mulWide(p, c, a, w, accumulate)
 		return
 	}
-	s := scratches.GetOrNew()
-	defer scratches.Put(s)
-	j := newAxpyJob(s, c, a, w)
-	p.Do(j.parts, j.add)
+	j := spareAxpyJob()
+	defer j.done()
+	j.start(c, a, w)
+	p.Do(j.parts, j.task)
 	for i := range c.Rows {
 		j.store(c, i, accumulate)
 	}
@@ -43,7 +43,7 @@ func Mul(p *pool.Pool, c, a gemm.Matrix, w Matrix, accumulate bool) {
 
 // An axpyJob is a Mul of few rows while it runs. Each part has rows of weights
 // and a sum of its own: the sums are added in order, so that the bits depend on
-// the shapes alone.
+// the shapes alone. It is used again as a dotJob is.
 type axpyJob struct {
 	kn          *kernels
 	rows        int // M
@@ -54,23 +54,39 @@ type axpyJob struct {
 	ldx         int
 	y           []float32 // (parts, M, K), each row filled up to whole blocks
 	ldy         int
+	task        func(part int)
+	room        scratch
 }
 
-func newAxpyJob(s *scratch, c, a gemm.Matrix, w Matrix) *axpyJob {
-	j := &axpyJob{kn: active, rows: c.Rows, w: w, blocks: w.whole()}
-	if w.Format == tensor.Int8 && w.rest() > 0 {
-		j.blocks++
+var axpyJobs spare.List[axpyJob]
+
+func spareAxpyJob() *axpyJob {
+	j := axpyJobs.Get()
+	if j == nil {
+		j = new(axpyJob)
+		j.task = j.add
 	}
+	j.kn = active
+	return j
+}
+
+// done gives the job back, without the caller's memory.
+func (j *axpyJob) done() {
+	j.w, j.x = Matrix{}, nil
+	axpyJobs.Put(j)
+}
+
+func (j *axpyJob) start(c, a gemm.Matrix, w Matrix) {
+	j.rows, j.w, j.blocks = c.Rows, w, w.inPlace()
 	all := w.Rows * w.Cols
 	parts := max(1, min(all*(c.Rows+3)/4/grain, max(fewParts, min(all/manyWeights, mostParts))))
 	j.step = (w.Rows + parts - 1) / parts
 	j.step = (j.step + axpyDepth - 1) / axpyDepth * axpyDepth
 	j.parts = (w.Rows + j.step - 1) / j.step
 	j.ldy = paddedRow(w.Cols)
-	room := s.take(a.Rows*a.Cols + j.parts*j.rows*j.ldy)
+	room := j.room.take(a.Rows*a.Cols + j.parts*j.rows*j.ldy)
 	j.x, j.ldx = rowMajor(a, room[:a.Rows*a.Cols])
 	j.y = room[a.Rows*a.Cols:]
-	return j
 }
 
 // sum is row i of a part's sum.

@@ -4,7 +4,6 @@ import (
 	"github.com/tiller-ml/tiller/backend/cpu/internal/gemm"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/spare"
-	"github.com/tiller-ml/tiller/tensor"
 )
 
 // grain is the number of weights that are worth a task of their own, spread
@@ -53,15 +52,13 @@ func MulT(p *pool.Pool, c, a gemm.Matrix, w Matrix, accumulate bool) {
 		mulTWide(p, c, a, w, accumulate)
 		return
 	}
-	s := scratches.GetOrNew()
-	defer scratches.Put(s)
-	j := &dotJob{kn: active, c: c, w: w, accumulate: accumulate, blocks: w.whole()}
-	if w.Format == tensor.Int8 && w.rest() > 0 {
-		j.blocks++
-	}
-	j.fill(s, a)
-	step, count := split(p, w.Rows*w.Cols*(a.Rows+3)/4, w.Rows, 4)
-	p.Do(count, func(task int) { j.columns(task*step, min((task+1)*step, w.Rows)) })
+	j := spareDotJob()
+	defer j.done()
+	j.c, j.w, j.accumulate, j.blocks = c, w, accumulate, w.inPlace()
+	j.fill(a)
+	var count int
+	j.step, count = split(p, w.Rows*w.Cols*(a.Rows+3)/4, w.Rows, 4)
+	p.Do(count, j.task)
 }
 
 // rowMajor is a with dense rows: itself, or a copy in room.
@@ -87,7 +84,8 @@ func zero(c gemm.Matrix, accumulate bool) {
 	}
 }
 
-// A dotJob is a MulT of few rows while it runs.
+// A dotJob is a MulT of few rows while it runs. It is used again, with its
+// memory and its method value, so that a product allocates nothing.
 type dotJob struct {
 	kn         *kernels
 	c          gemm.Matrix
@@ -96,6 +94,32 @@ type dotJob struct {
 	blocks     int       // of w that are read in place
 	x          []float32 // a, its rows filled up with zeros, ldx apart
 	ldx        int
+	step       int // columns of c in a task
+	task       func(task int)
+	room       scratch
+}
+
+var dotJobs spare.List[dotJob]
+
+func spareDotJob() *dotJob {
+	j := dotJobs.Get()
+	if j == nil {
+		j = new(dotJob)
+		j.task = j.some
+	}
+	j.kn = active
+	return j
+}
+
+// done gives the job back, without the caller's memory.
+func (j *dotJob) done() {
+	j.c, j.w = gemm.Matrix{}, Matrix{}
+	dotJobs.Put(j)
+}
+
+// some computes the columns of a task.
+func (j *dotJob) some(task int) {
+	j.columns(task*j.step, min((task+1)*j.step, j.w.Rows))
 }
 
 // paddedRow is the distance between rows of n elements in scratch memory: whole
@@ -104,9 +128,9 @@ type dotJob struct {
 func paddedRow(n int) int { return (n+blockLen-1)/blockLen*blockLen + 16 }
 
 // fill copies a.
-func (j *dotJob) fill(s *scratch, a gemm.Matrix) {
+func (j *dotJob) fill(a gemm.Matrix) {
 	j.ldx = paddedRow(a.Cols)
-	j.x = s.take(a.Rows * j.ldx)
+	j.x = j.room.take(a.Rows * j.ldx)
 	for i := range a.Rows {
 		row := j.x[i*j.ldx : (i+1)*j.ldx]
 		copyRow(row, a, i)

@@ -35,24 +35,17 @@ func (k kernel) axpy() {
 
 func (k kernel) axpyOf(rows int) {
 	label := func(what string) string { return fmt.Sprint(what, rows) }
-	x, y := rowsOf("x", "ldx", rows), rowsOf("y", "ldy", rows)
-	w, ldw, n, blocks := load64("w"), load64("ldw"), load64("n"), load64("blocks")
-	ahead := GP64()
-	MOVQ(ldw, ahead)
-	IMULQ(n, ahead)
-	back := GP64() // from the end of a column of blocks to its beginning
-	MOVQ(ahead, back)
-	NEGQ(back)
-	ADDQ(U8(uint8(k.format.bytes)), back)
+	x, y := rowsOf("x", "ldx", rows), rowsOf("y", "ldy", 1)
+	w, ldw, blocks := load64("w"), load64("ldw"), load64("blocks")
+	ahead := load64("n")
+	IMULQ(ldw, ahead)
+	p := GP64()
 	Label(label("block"))
 	sums := make([][]vector, rows)
-	for i := range sums {
-		for part := range k.parts() {
-			sums[i] = append(sums[i], k.load(y.at(i, part*k.set.bytes())))
-		}
-	}
-	p := GP64()
-	MOVQ(n, p)
+	k.eachSum(rows, y, p, func(i, part int, at Mem) {
+		sums[i] = append(sums[i], k.load(at))
+	})
+	Load(Param("n"), p)
 	Label(label("row"))
 	PREFETCHT1(Mem{Base: w, Index: ahead, Scale: 1})
 	if rows == 1 && k.scaled {
@@ -64,22 +57,36 @@ func (k kernel) axpyOf(rows int) {
 	x.advance(rows, 4)
 	DECQ(p)
 	JNZ(LabelRef(label("row")))
-	for i := range sums {
-		for part, v := range sums[i] {
-			VMOVUPS(v, y.at(i, part*k.set.bytes()))
-		}
-	}
-	ADDQ(back, w)
-	y.advance(rows, 4*blockLen)
-	MOVQ(n, p)
+	k.eachSum(rows, y, p, func(i, part int, at Mem) {
+		VMOVUPS(sums[i][part], at)
+	})
+	SUBQ(ahead, w)
+	ADDQ(U8(uint8(k.format.bytes)), w)
+	y.advance(1, 4*blockLen)
+	Load(Param("n"), p)
 	SHLQ(U8(2), p)
-	SUBQ(p, x.base[0])
-	if rows > 4 {
-		SUBQ(p, x.base[1])
+	for i := 0; 4*i < rows; i++ {
+		SUBQ(p, x.base[i])
 	}
 	DECQ(blocks)
 	JNZ(LabelRef(label("block")))
 	finish()
+}
+
+// eachSum visits the vectors of a block of each row of the result. Rows past the
+// fourth are addressed from p, which it overwrites: registers are few.
+func (k kernel) eachSum(rows int, y *rowSet, p reg.GPVirtual, visit func(i, part int, at Mem)) {
+	base := y.base[0]
+	for i := range rows {
+		if i > 0 && i%4 == 0 {
+			LEAQ(Mem{Base: base, Index: y.step, Scale: 4}, p)
+			base = p
+		}
+		quad := &rowSet{base: [3]reg.GPVirtual{base}, step: y.step, step3: y.step3}
+		for part := range k.parts() {
+			visit(i, part, quad.at(i%4, part*k.set.bytes()))
+		}
+	}
 }
 
 // axpyRow adds a block of a row of weights, whose scale multiplies the one

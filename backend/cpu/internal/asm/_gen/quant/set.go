@@ -19,7 +19,7 @@ type set struct {
 
 var (
 	avx2   = set{suffix: "AVX2", lanes: 8, dotRows: 4, axpyRows: 2}
-	avx512 = set{suffix: "AVX512", lanes: 16, dotRows: 12, axpyRows: 8}
+	avx512 = set{suffix: "AVX512", lanes: 16, dotRows: 12, axpyRows: 12}
 )
 
 // blockLen is the number of weights that a kernel takes at a time.
