@@ -26,6 +26,7 @@ INSTALL = {
              "then PYTHON=torchenv/bin/python bench/compare",
 }
 SYMBOLS, SEGMENT, LAYERS = 205, 128, 4
+GPT2 = {"124M": (12, 768, 12), "355M": (24, 1024, 16)}  # layers, width, heads
 
 
 def set_threads(n):
@@ -239,6 +240,98 @@ def lstm_lm(torch, fields, seconds):
     timed(step, seconds, {"tokens/s": SEGMENT * batch})
 
 
+def gpt2(torch, layers, width, heads, vocabulary=50257, positions=1024):
+    """A GPT-2 of random, constant weights, which reads one token of each sample."""
+    from torch import nn
+    from torch.nn import functional as F
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.ln1, self.qkv, self.mix = nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.ln2, self.inner, self.outer = nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+        def forward(self, x, past):  # (B, H), keys and values (2, B, heads, S, H/heads)
+            qkv = self.qkv(self.ln1(x)).view(-1, 3, heads, 1, width // heads)
+            past = torch.cat([past, qkv[:, 1:].transpose(0, 1)], 3)
+            scores = qkv[:, 0] @ past[0].transpose(2, 3) / math.sqrt(width // heads)
+            x = x + self.mix((F.softmax(scores, -1) @ past[1]).flatten(1))
+            return x + self.outer(F.gelu(self.inner(self.ln2(x)), approximate="tanh")), past
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tokens, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(positions, width)
+            self.blocks, self.norm = nn.ModuleList(Block() for _ in range(layers)), nn.LayerNorm(width)
+            for p in self.parameters():
+                p.requires_grad_(False)
+                if p.dim() == 2:
+                    nn.init.normal_(p, std=0.02)
+
+        def start(self, batch):
+            return [torch.zeros(2, batch, heads, 0, width // heads)] * layers
+
+        def forward(self, ids, past):  # (B), of each layer (2, B, heads, S, H/heads)
+            x, after = self.tokens(ids) + self.positions.weight[past[0].shape[3]], []
+            for block, rows in zip(self.blocks, past):
+                x, rows = block(x, rows)
+                after.append(rows)
+            return F.linear(self.norm(x), self.tokens.weight), after
+
+    return Model()
+
+
+def perturb(torch, model, ids, past, plain, bag, window=5, iterations=3, size=0.03, gamma=1.5, kl=0.01):
+    """Dathathri et al., arXiv 1912.02164 v4, section 3.2: moves the past's first
+    rows to raise the probability of the bag's tokens; plain is (B, V)."""
+    moves, norms = [torch.zeros_like(rows[..., :window, :]) for rows in past], [torch.full((1, 1, 1, 1), 1e-15)] * len(past)
+    for i in range(iterations + 1):
+        moves = [m.requires_grad_() for m in moves]
+        moved = [torch.cat([rows[..., :window, :] + m, rows[..., window:, :]], 3) for rows, m in zip(past, moves)]
+        if i == iterations:
+            return [rows.detach() for rows in moved]
+        p = torch.softmax(model(ids, moved)[0], -1)
+        loss = -p[:, bag].sum(-1).log().sum() + kl * (p * (p / plain).log()).sum()
+        grads = torch.autograd.grad(loss, moves)
+        norms = [torch.maximum(n, g.pow(2).sum((0, 2, 3, 4), keepdim=True).sqrt()) for g, n in zip(grads, norms)]
+        moves = [(m - size * g / n ** gamma).detach() for m, g, n in zip(moves, grads, norms)]
+
+
+def sample(torch, fields, seconds):
+    generate(torch, fields, seconds, False)
+
+
+def steer(torch, fields, seconds):
+    generate(torch, fields, seconds, True)
+
+
+def generate(torch, fields, seconds, steered, prompt=8, length=100, fused=0.99, top=10):
+    if fields["dtype"] != "float32":
+        sys.exit("float32 alone")
+    batch, bag = int(fields["B"]), torch.arange(1000, 41000, 1000)
+    model = gpt2(torch, *GPT2[fields["model"]])
+    plain = moved = ids = None
+
+    def step():
+        nonlocal plain, moved, ids
+        if plain is None or plain[0].shape[3] == prompt + length:
+            ids, plain = torch.zeros(batch, dtype=torch.long), model.start(batch)
+            for _ in range(prompt - 1):
+                plain = model(ids, plain)[1]
+            moved = plain
+        logits, after = model(ids, plain)
+        p = torch.softmax(logits, -1)
+        if steered:
+            with torch.enable_grad():
+                moved = perturb(torch, model, ids, moved, p, bag)
+            logits, moved = model(ids, moved)
+            p = torch.softmax(logits, -1) ** fused * p ** (1 - fused)
+        most, at = p.topk(top)
+        ids, plain = at.gather(1, torch.multinomial(most, 1))[:, 0], after
+    with torch.no_grad():
+        timed(step, seconds, {"tokens/s": batch})
+
+
 def load_torch():
     try:
         import torch
@@ -253,7 +346,7 @@ def run_torch(name, fields, seconds):
         sys.exit("no PyTorch: " + INSTALL["torch"])
     torch.set_num_threads(int(fields["threads"]))
     torch.manual_seed(1)
-    {"Train": train, "Decode": decode, "LSTM": lstm, "LSTMLM": lstm_lm}[name](torch, fields, seconds)
+    {"Train": train, "Decode": decode, "LSTM": lstm, "LSTMLM": lstm_lm, "Sample": sample, "Steer": steer}[name](torch, fields, seconds)
 
 
 def probe():

@@ -58,7 +58,8 @@ type Preset struct {
 // of hyperparameters; the window of 5 newest positions from its section on
 // finite-horizon updates), for the paper's own language model and heads, and those
 // that the reference program's README gives for that program, whose steps are
-// larger.
+// larger; and books, for the embedded model of pplm/books, which smaller steps
+// hardly move, and which repeats itself more than a GPT-2.
 func Presets() []Preset {
 	set := func(step float64, iterations int, gamma, gm float64, window int, newest bool) Settings {
 		s := Default()
@@ -73,6 +74,7 @@ func Presets() []Preset {
 		{"paper-detox", set(0.02, 10, 1, 0.9, 0, false), 1, 0},
 		{"code-bow", set(0.03, 3, 1.5, 0.99, 5, false), 10, 0.9},
 		{"code-discrim", set(0.04, 10, 1, 0.95, 0, false), 10, 0.9},
+		{"books", set(0.06, 3, 1.5, 0.95, 0, false), 10, 0.8},
 	}
 }
 

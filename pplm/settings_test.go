@@ -44,5 +44,5 @@ func TestPresets(t *testing.T) {
 		assert.Equal(t, p, found)
 	}
 	_, err := pplm.FindPreset("paper")
-	assert.EqualError(t, err, `no settings named "paper": there are paper-bow, paper-religion, paper-discrim, paper-detox, code-bow, code-discrim`)
+	assert.EqualError(t, err, `no settings named "paper": there are paper-bow, paper-religion, paper-discrim, paper-detox, code-bow, code-discrim, books`)
 }

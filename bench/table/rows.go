@@ -37,6 +37,7 @@ var (
 	times     = metric{"sec/op", 1, "times", true}
 	peak      = metric{"peak-bytes", 1e-6, "MB", true}
 	peakTimes = metric{"peak-bytes", 1, "times", true}
+	peakShare = metric{"peak/weights", 1, "times", true}
 	heap      = metric{"B/op", 1e-3, "kB", true}
 )
 
@@ -64,7 +65,8 @@ func rows() []row {
 	all = append(all, products()...)
 	all = append(all, lstms()...)
 	all = append(all, training()...)
-	return append(all, decoding()...)
+	all = append(all, decoding()...)
+	return append(all, steering()...)
 }
 
 func products() []row {
@@ -139,4 +141,31 @@ func decoding() []row {
 			bench: bench{jobsPkg, "BenchmarkDecodeStored/emsize=1024/" + d.dtype}, metric: millis, goal: goal{false, [2]float64{0, d.bound}}})
 	}
 	return all
+}
+
+// steering are GPT-2's rows. The goals of plain decoding are what ggml's example
+// of it was measured at with two threads, and a tenth more than its memory.
+func steering() []row {
+	gpt2 := func(what, size, dtype string, batch int) bench {
+		return bench{jobsPkg, fmt.Sprintf("Benchmark%s/model=%s/dtype=%s/B=%d", what, size, dtype, batch)}
+	}
+	var all []row
+	for _, d := range []struct {
+		dtype, reference    string
+		rate, memory, token float64
+	}{{"float32", pyTorch, 55, 508, 180}, {"bfloat16", "", 108, 267, 100}, {"int8", "", 164, 154, 70}} {
+		plain, steered := gpt2("Sample", "124M", d.dtype, 1), gpt2("Steer", "124M", d.dtype, 1)
+		work := "GPT-2 124M, " + d.dtype
+		all = append(all,
+			row{work: work, bench: plain, metric: tokens, reference: d.reference, goal: goal{false, [2]float64{0, d.rate}}},
+			row{work: work + ", against a plain read", bench: plain, metric: tokens,
+				bound: bench{jobsPkg, "BenchmarkRead/model=124M/dtype=" + d.dtype}, goal: goal{true, [2]float64{0, 0.95}}},
+			row{work: work + ": peak memory, short text", bench: plain, metric: peak, goal: goal{false, [2]float64{1.1 * d.memory, 1.1 * d.memory}}},
+			row{work: "PPLM, " + work + ", a token", bench: steered, metric: millis, reference: d.reference, goal: goal{false, [2]float64{0, d.token}}},
+			row{work: "PPLM, " + work + ": peak memory, short text, over the weights", bench: steered, metric: peakShare, goal: goal{false, [2]float64{1.5, 1.5}}},
+			row{work: "PPLM, " + work + ": time of ten samples, over one", bench: gpt2("Steer", "124M", d.dtype, 10), base: steered, metric: times,
+				reference: d.reference, goal: goal{false, [2]float64{0, 3}}})
+	}
+	return append(all, row{work: "PPLM, GPT-2 355M, float32, a token", bench: gpt2("Steer", "355M", "float32", 1), metric: millis,
+		reference: pyTorch, goal: goal{false, [2]float64{0, 600}}})
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -27,6 +28,11 @@ const (
 	exitUsage = 2
 )
 
+// garbage is how much of it, in per cent of what is in use, makes the collector
+// run. Weights fill the heap, and what a step or a token leaves behind is small:
+// at Go's 100 a process would come to hold its model twice.
+const garbage = 20
+
 // Main runs a program and ends the process: with status 0, with 2 for a mistake
 // in the arguments, else with 1. An error is printed as one line that begins
 // with name. The first SIGINT or SIGTERM cancels the context, the second kills.
@@ -39,6 +45,9 @@ func Main(name string, run Run) {
 		signal.Stop(signals) // before the program hears of it, so that the next one kills
 		cancel()
 	}()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	os.Exit(execute(ctx, name, run, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -129,7 +129,7 @@ func TestLoadErrors(t *testing.T) {
 	for name, want := range map[string]string{
 		"none":          "there is no " + filepath.Join(dir, "none.safetensors"),
 		"none.pt":       "there is no " + filepath.Join(dir, "none.pt"),
-		"b":             "does not belong to " + filepath.Join(dir, "b.json"),
+		"b":             "its JSON has the checksum of other weights",
 		"c.safetensors": "c.json: no such file",
 		"d":             `tensor "mlp.weight" has shape [3 4]; 3 classes and width 5 want [3 5]`,
 		"e":             `class 2 is called "bad"`,

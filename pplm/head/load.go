@@ -33,9 +33,18 @@ type document struct {
 	Weights string   `json:"weights_sha256"` // of the file of weights
 }
 
+// NotFoundError is what [Load] returns where there is no file for a path.
+type NotFoundError struct {
+	Files []string // that would have been one
+}
+
+func (e *NotFoundError) Error() string {
+	return "reading a head: there is no " + strings.Join(e.Files, ", ")
+}
+
 // Load reads a head. path is a file of weights, ours (.safetensors, with the
 // .json of the same name beside it) or PyTorch's (see [LoadTorch]), or such a
-// path without its ending.
+// path without its ending. Where there is none the error is a *[NotFoundError].
 func Load(path string) (*Head, error) {
 	candidates := []string{path}
 	switch filepath.Ext(path) {
@@ -59,7 +68,7 @@ func Load(path string) (*Head, error) {
 		}
 		return LoadTorch(p, "")
 	}
-	return nil, fmt.Errorf("reading a head: there is no %s", strings.Join(candidates, ", "))
+	return nil, &NotFoundError{candidates}
 }
 
 func loadOwn(path string) (*Head, error) {
@@ -71,18 +80,28 @@ func loadOwn(path string) (*Head, error) {
 }
 
 func readOwn(path string) (*Head, error) {
-	var d document
-	if err := readJSON(documentOf(path), &d); err != nil {
-		return nil, err
-	}
-	data, err := readShort(path)
+	doc, err := readShort(documentOf(path))
 	if err != nil {
 		return nil, err
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != d.Weights {
-		return nil, fmt.Errorf("it does not belong to %s, which has the checksum of other weights", documentOf(path))
+	weights, err := readShort(path)
+	if err != nil {
+		return nil, err
 	}
-	f, err := safetensors.Parse(data)
+	return Parse(doc, weights)
+}
+
+// Parse reads a head from what the two files that [Head.Save] writes hold: the
+// JSON and the weights.
+func Parse(doc, weights []byte) (*Head, error) {
+	var d document
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return nil, fmt.Errorf("its JSON: %w", err)
+	}
+	if sum := sha256.Sum256(weights); hex.EncodeToString(sum[:]) != d.Weights {
+		return nil, errors.New("its JSON has the checksum of other weights")
+	}
+	f, err := safetensors.Parse(weights)
 	if err != nil {
 		return nil, err
 	}
