@@ -111,6 +111,18 @@ func inner(a Attribute) Attribute {
 	return a
 }
 
+// nameOf is an attribute for people.
+func nameOf(a Attribute) string {
+	switch x := inner(a).(type) {
+	case *Bag:
+		return "the bag of words " + x.Name
+	case *Discriminator:
+		return fmt.Sprintf("class %d of the discriminator", x.Class)
+	default:
+		return fmt.Sprintf("the attribute %T", x)
+	}
+}
+
 // checkAttribute asks an attribute whether it fits a language model.
 func checkAttribute(a Attribute, info Info) error {
 	if a == nil {

@@ -139,6 +139,9 @@ func (r *Request) checkPositions(info Info) error {
 	if info.Positions/2 <= ahead {
 		return fmt.Errorf("looking %d steps ahead: %s has %d positions", ahead, info.Name, info.Positions)
 	}
+	if slices.ContainsFunc(r.Attributes, ofText) {
+		ahead = max(ahead, 1) // the last token is read too, to judge it
+	}
 	need := len(r.Prompt) + max(0, r.Length-1) + ahead
 	if need <= info.Positions || r.Slide {
 		return nil

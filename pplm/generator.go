@@ -192,6 +192,7 @@ func (g *Generator) readPlain(ctx context.Context) (logits, probs *autograd.Var,
 		b.Binary(backend.Add, g.past, g.past, g.latest)
 		g.count++
 		backend.Release(b, g.latest)
+		g.latest = nil
 	}
 	logits, hidden, next := g.lm.Step(t, t.Own(g.last()), g.plain)
 	g.plain = next.Keep()
@@ -214,7 +215,7 @@ func (g *Generator) judge(c *Context) error {
 		}
 		for i, l := range numbers {
 			if !finite(l) {
-				return fmt.Errorf("the unsteered loss of attribute %d (%T) is %v in sample %d", a, inner(g.request.Attributes[a]), l, i)
+				return fmt.Errorf("the unsteered loss of %s is %v in sample %d", nameOf(g.request.Attributes[a]), l, i)
 			}
 			numbers[i] = -l
 		}

@@ -161,7 +161,7 @@ func (p *perturber) iterate(s *step) error {
 		return err
 	}
 	s.report.norms = append(s.report.norms, norms)
-	p.move(grads, p.divisors(norms))
+	p.move(grads, p.divisors(norms), s.report.losses[len(s.report.losses)-1])
 	return nil
 }
 
@@ -296,13 +296,21 @@ func (p *perturber) divisors(norms [][]float64) [][]float64 {
 	return out
 }
 
-// move adds -step * gradient / divisor^gamma to the deltas. The gradients are spent.
-func (p *perturber) move(grads []*tensor.Tensor, divisors [][]float64) {
+// settled is a loss of which nothing is left to be lowered. What is left of its
+// gradient is noise, which the division by its norm would make the largest of moves:
+// away from an attribute that a text does not have, say.
+const settled = 1e-3
+
+// move adds -step * gradient / divisor^gamma to the deltas of samples whose loss is
+// not settled. The gradients are spent.
+func (p *perturber) move(grads []*tensor.Tensor, divisors [][]float64, losses []float64) {
 	b, i := p.info.Backend, 0
 	for g, group := range p.deltas {
 		factors := make([]float64, len(divisors[g]))
 		for j, d := range divisors[g] {
-			factors[j] = -p.how.StepSize / math.Pow(d, p.how.Gamma)
+			if losses[j] >= settled {
+				factors[j] = -p.how.StepSize / math.Pow(d, p.how.Gamma)
+			}
 		}
 		factor := fromNumbers(b, p.info.DType, factors, len(factors), 1)
 		for _, delta := range group {

@@ -3,6 +3,7 @@ package pplm
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tiller-ml/tiller/autograd"
 	"github.com/tiller-ml/tiller/backend"
@@ -26,14 +27,25 @@ func (b *Bag) Weighed(ctx context.Context, lm LM, begin int32) (*Bag, error) {
 			long = append(long, w)
 		}
 	}
-	if len(long) == 0 {
-		return weighed, nil
+	for _, w := range long {
+		if info.Positions > 0 && len(w.Tokens) >= info.Positions {
+			return nil, fmt.Errorf("bag of words %s: %.40q has %d tokens, %s reads %d", b.Name, w.Text, len(w.Tokens), info.Name, info.Positions)
+		}
 	}
-	if err := endings(ctx, lm, begin, long); err != nil {
-		return nil, fmt.Errorf("bag of words %s: weighing its words: %w", b.Name, err)
+	for words := range slices.Chunk(long, weighBatch) {
+		if err := endings(ctx, lm, begin, words); err != nil {
+			return nil, fmt.Errorf("bag of words %s: weighing its words: %w", b.Name, err)
+		}
 	}
 	return weighed, nil
 }
+
+// weighBatch is how many words are read together.
+const weighBatch = 64
+
+// leastRest is the least probability of an ending, so that a word that the model
+// does not expect can be steered to, and no loss is infinite.
+const leastRest = 1e-9
 
 // endings sets the Rest of words, which have several tokens each.
 func endings(ctx context.Context, lm LM, begin int32, words []*Word) error {
@@ -74,7 +86,7 @@ func endings(ctx context.Context, lm LM, begin int32, words []*Word) error {
 		for i, w := range words {
 			if k+1 < len(w.Tokens) {
 				for j := range k + 1 {
-					w.Rest[j] *= p[i*lm.Info().Vocabulary+int(w.Tokens[k+1])]
+					w.Rest[j] = max(leastRest, w.Rest[j]*p[i*lm.Info().Vocabulary+int(w.Tokens[k+1])])
 				}
 			}
 		}

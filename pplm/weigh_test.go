@@ -20,6 +20,9 @@ func TestWeighed(t *testing.T) {
 	b := openCPU(t, 2)
 	for _, lm := range []pplm.LM{tiny(t, b, tensor.Float64), newRNN(t, b)} {
 		words := [][]int32{{5}, {7, 8}, {7, 8, 9}, {1, 2, 3, 4}}
+		for i := range int32(70) { // more than are read together
+			words = append(words, []int32{i % 60, (i + 7) % 60})
+		}
 		bag := &pplm.Bag{Name: "words"}
 		for _, tokens := range words {
 			bag.Words = append(bag.Words, pplm.Word{Text: "w", Tokens: tokens, Times: 1})
@@ -58,7 +61,7 @@ func ending(t *testing.T, lm pplm.LM, begin int32, tokens []int32, k int) float6
 		probs, err := backend.Data[float64](b, autograd.Softmax(logits).Value)
 		require.NoError(t, err)
 		if i >= k {
-			p *= probs[read[i+1]]
+			p = max(1e-9, p*probs[read[i+1]])
 		}
 		s = next.Keep()
 		tape.Free()
@@ -95,6 +98,8 @@ func TestWeighedErrors(t *testing.T) {
 	lm := tiny(t, b, tensor.Float32)
 	_, err := (&pplm.Bag{Name: "none"}).Weighed(context.Background(), lm, -1)
 	assert.ErrorContains(t, err, "no words")
+	_, err = (&pplm.Bag{Name: "b", Words: []pplm.Word{{Text: "longword", Tokens: make([]int32, 40), Times: 1}}}).Weighed(context.Background(), lm, -1)
+	assert.ErrorContains(t, err, `bag of words b: "longword" has 40 tokens`)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err = (&pplm.Bag{Name: "b", Words: []pplm.Word{{Text: "w", Tokens: []int32{1, 2}, Times: 1}}}).Weighed(ctx, lm, -1)

@@ -56,6 +56,29 @@ func TestOpen(t *testing.T) {
 	assert.Zero(t, b.LiveBytes())
 }
 
+// The embedded heads belong to the embedded model, as whatever it is read.
+func TestHeads(t *testing.T) {
+	b, err := cpu.New(backend.Config{})
+	require.NoError(t, err)
+	defer b.Close()
+	require.NotEmpty(t, books.Heads())
+	for _, dtype := range []tensor.DType{0, tensor.Float32, tensor.Float64} {
+		m, _, err := books.Open(b, dtype)
+		require.NoError(t, err)
+		lm, err := shalm.New(m, "books")
+		require.NoError(t, err)
+		for _, name := range books.Heads() {
+			h, err := books.Head(name)
+			require.NoError(t, err)
+			info := lm.Info()
+			assert.NoError(t, h.Check(info.Name, info.Hash, info.Width), "%s as %v", name, dtype)
+		}
+		m.Free()
+	}
+	_, err = books.Head("none")
+	assert.ErrorContains(t, err, `no embedded head "none": want topics`)
+}
+
 // Steering the embedded model with a bag of one's own words.
 func Example() {
 	b, err := cpu.New(backend.Config{})

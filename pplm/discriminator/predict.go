@@ -64,9 +64,12 @@ func (s *settings) one(ctx context.Context, m *models.Model, h *head.Head, text 
 	if err != nil {
 		return fmt.Errorf("reading the representation: %w", err)
 	}
+	var line strings.Builder
 	for i, p := range h.LogProbs(numbers) {
-		fmt.Fprintf(stdout, "%s: %.4f\t", h.Classes[i], math.Exp(p))
+		fmt.Fprintf(&line, "%s: %.4f\t", h.Classes[i], math.Exp(p))
 	}
-	fmt.Fprintln(stdout, text)
+	if _, err := fmt.Fprintln(stdout, line.String()+text); err != nil {
+		return fmt.Errorf("writing the classes: %w", err)
+	}
 	return nil
 }

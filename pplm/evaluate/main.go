@@ -69,6 +69,9 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 // run makes and measures all texts, and reports what it came to, also where it was
 // stopped.
 func (e *evaluation) run(ctx context.Context, stdout, stderr io.Writer) error {
+	if err := e.checkPrompts(); err != nil {
+		return err
+	}
 	if err := e.prepareOut(); err != nil {
 		return err
 	}
@@ -107,6 +110,26 @@ func (e *evaluation) all(ctx context.Context) (done int, err error) {
 		}
 	}
 	return len(e.prompts), nil
+}
+
+// checkPrompts tells of prompts that a model cannot read, or not with the text that
+// follows, before the work begins. A scorer may need more tokens for that text than
+// the model made; there it counts as many.
+func (e *evaluation) checkPrompts() error {
+	for i, prompt := range e.prompts {
+		for _, m := range []*models.Model{e.model, e.scorer} {
+			ids, err := m.Read(prompt)
+			if err != nil {
+				return fmt.Errorf("prompt %d: %w", i+1, err)
+			}
+			info := m.Info()
+			if need := len(ids) + e.length; info.Positions > 0 && need > info.Positions {
+				return fmt.Errorf("prompt %d has %d tokens and the text %d more: %s has %d positions, so ask for at most %d with -length",
+					i+1, len(ids), e.length, info.Name, info.Positions, max(0, info.Positions-len(ids)))
+			}
+		}
+	}
+	return nil
 }
 
 // prepareOut makes the folder and writes the settings there, so that one that

@@ -425,6 +425,7 @@ func TestEvaluateErrors(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "other")
 	require.NoError(t, foreign.Save(other))
 	tests := []struct{ name, args, want string }{
+		{"a later prompt too long", "-B space -prompts " + write(t, "long.txt", "one\n"+strings.Repeat("a b ", 40)+"\n"), "prompt 2 has "},
 		{"unknown bag", "-B militry", `-B: no bag of words "militry": there is no such file, and the built-in ones are computers, fantasy, kitchen`},
 		{"empty bag", "-B " + empty, "-B: reading a bag of words: " + empty + " has no words"},
 		{"empty name", "-B space;;legal", `invalid value "space;;legal" for flag -B: the list "space;;legal" has an empty name`},

@@ -148,6 +148,8 @@ func (s *settings) check(f *command.Flags) error {
 		return fmt.Errorf("-num_samples %d and -length %d: want at least 1 and 0", s.samples, s.length)
 	case s.samples > 1 && !s.steering.Settings.Sample:
 		return fmt.Errorf("-num_samples %d of the likeliest tokens would all be the same: draw them with -sample", s.samples)
+	case s.each && s.chosen.Ranked:
+		return errors.New("-each makes a text for each attribute, and a rank is by one: leave out -each, or rank in runs of their own")
 	case s.columns < 0:
 		return fmt.Errorf("-columns is %d: want 0 or more", s.columns)
 	case s.uncond && f.Given("cond_text"):

@@ -57,7 +57,7 @@ func (p *printer) look(terminal bool) {
 		p.columns = 0
 		return
 	}
-	if terminal && !p.flags.Given("columns") {
+	if terminal && (p.columns == 0 || !p.flags.Given("columns")) {
 		p.columns = 80
 		if file, ok := p.stdout.(*os.File); ok {
 			if w, _, err := term.GetSize(int(file.Fd())); err == nil && w > 1 {

@@ -158,7 +158,13 @@ func TestColumns(t *testing.T) {
 // On a terminal the first text is drawn token by token, and each sample has its
 // columns once.
 func TestLive(t *testing.T) {
-	s, f, err := parse(small("-B legal -sample -num_samples 2 -columns 60"), nil)
+	for _, columns := range []string{"60", "0"} { // 0: the terminal's, or 80
+		live(t, columns)
+	}
+}
+
+func live(t *testing.T, columns string) {
+	s, f, err := parse(small("-B legal -sample -num_samples 2 -columns "+columns), nil)
 	require.NoError(t, err)
 	var out bytes.Buffer
 	require.NoError(t, s.write(t.Context(), f, true, &out, &out))

@@ -18,13 +18,18 @@ func Open(b backend.Backend, dtype tensor.DType, dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := empty(b, dtype, c)
-	if err != nil {
-		return nil, err
-	}
 	w, err := openWeights(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the model's weights: %w", err)
+	}
+	// A damaged description cannot make the program name layers without end.
+	if len(w.tensors) < c.Layers {
+		err := fmt.Errorf("%s has %d tensors, %s says n_layer is %d", w.where, len(w.tensors), filepath.Join(dir, ConfigFile), c.Layers)
+		return nil, errors.Join(fmt.Errorf("reading the model's weights: %w", err), closeAll(w.files))
+	}
+	m, err := empty(b, dtype, c)
+	if err != nil {
+		return nil, errors.Join(err, closeAll(w.files))
 	}
 	hash, err := m.load(w)
 	if err != nil {

@@ -236,6 +236,7 @@ func TestOpenRejects(t *testing.T) {
 		{"scaled by layer", set("scale_attn_by_inverse_layer_idx", true), []string{"scale_attn_by_inverse_layer_idx is true, want false"}},
 		{"cross attention", set("add_cross_attention", true), []string{"add_cross_attention is true, want false"}},
 		{"heads", set("n_head", 5), []string{"DIR/config.json", "n_embd is 36, want a multiple of n_head, 5"}},
+		{"layers without end", set("n_layer", 1<<24), []string{"DIR/model.safetensors has ", "says n_layer is 16777216"}},
 		{"no layers", set("n_layer", 0), []string{"n_layer is 0, want 1 to"}},
 		{"huge", set("vocab_size", 1<<40), []string{"vocab_size is 1099511627776"}},
 		{"eps", set("layer_norm_epsilon", -1), []string{"layer_norm_epsilon is -1"}},

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/tiller-ml/tiller/autograd"
@@ -36,9 +37,9 @@ func New(m *sharnn.Model, name string) (*LM, error) {
 	}}, nil
 }
 
-// hashOf is SHA-256 of the vectors, by name. They are float32 however the matrices
-// are stored, and training moves them all, so a head that was trained on a model
-// is known to fit it whether the model is read as float32, bfloat16 or int8.
+// hashOf is SHA-256 of the vectors, by name, as float32. Training moves them all, and
+// they are the same however the matrices are stored: a head that was trained on a
+// model is known to fit it whatever the dtype that the model is read as.
 func hashOf(m *sharnn.Model) (string, error) {
 	h := sha256.New()
 	for name, p := range m.Params() {
@@ -47,14 +48,25 @@ func hashOf(m *sharnn.Model) (string, error) {
 			fmt.Fprintf(h, "%s %v\n", name, x.Shape)
 			continue
 		}
-		raw := make([]byte, x.DType.Bytes(x.Len()))
-		if err := m.Backend.Read(raw, x); err != nil {
+		fmt.Fprintf(h, "%s %v %v\n", name, tensor.Float32, x.Shape)
+		if err := writeFloat32(h, m.Backend, x); err != nil {
 			return "", err
 		}
-		fmt.Fprintf(h, "%s %v %v\n", name, x.DType, x.Shape)
-		h.Write(raw)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// writeFloat32 writes x's elements as float32.
+func writeFloat32(w io.Writer, b backend.Backend, x *tensor.Tensor) error {
+	narrow := backend.New(b, tensor.Float32, x.Shape...)
+	defer backend.Release(b, narrow)
+	b.Copy(narrow, x)
+	raw := make([]byte, narrow.DType.Bytes(narrow.Len()))
+	if err := b.Read(raw, narrow); err != nil {
+		return err
+	}
+	_, err := w.Write(raw)
+	return err
 }
 
 // Info describes the model. It has no longest context.

@@ -53,7 +53,7 @@ func (s *Steering) Flags(f *command.Flags, presets string) {
 		names = append(names, p.Name)
 	}
 	g := f.Group("Steering")
-	g.Add(&s.Preset, "preset", "settings by `name`, over which other flags win: "+strings.Join(names, ", ")+". Those of the paper are for its own program; those of the code, for the reference program and this one, have steps about five times as large. "+presets)
+	g.Add(&s.Preset, "preset", "settings by `name`, over which other flags win: "+strings.Join(names, ", ")+". Those of the paper are for its own program; those of the code, for the reference program and this one, take larger steps. "+presets)
 	s.add(g, steers)
 	g.Add(&s.Horizon, "horizon_length", "`steps` that a discriminator looks ahead")
 	s.add(f.Group("Drawing"), draws)
