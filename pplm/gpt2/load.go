@@ -52,6 +52,9 @@ func (m *Model) load(w *weights) (hash string, err error) {
 	if err := w.check(slots); err != nil {
 		return "", err
 	}
+	if err := w.tied(); err != nil {
+		return "", err
+	}
 	h, inPlace := newHash(), false
 	for _, s := range slots {
 		f := w.tensors[s.name]

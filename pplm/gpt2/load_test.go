@@ -113,7 +113,7 @@ func TestOpen(t *testing.T) {
 		for name, layout := range map[string]func(t *testing.T, f *folder) string{
 			"prefix": func(t *testing.T, f *folder) string {
 				f.rename(func(name string) string { return "transformer." + name })
-				f.zeros("lm_head.weight", 53, 36)
+				f.tensors["lm_head.weight"] = f.tensors["transformer.wte.weight"]
 				f.zeros("transformer.h.0.attn.bias", 1, 1, 90, 90)
 				f.zeros("transformer.h.1.attn.masked_bias")
 				return f.write(t)
@@ -251,6 +251,7 @@ func TestOpenRejects(t *testing.T) {
 		}, []string{`"h.1.attn.c_attn.weight" has shape [108 36], the configuration wants [36 108]`}},
 		{"missing", func(f *folder) { delete(f.tensors, "ln_f.bias") }, []string{`no tensor "ln_f.bias"`, "[36]"}},
 		{"twice", func(f *folder) { f.zeros("transformer.ln_f.bias", 36) }, []string{`tensor "transformer.ln_f.bias" is also "ln_f.bias"`}},
+		{"an untied decoder", func(f *folder) { f.zeros("lm_head.weight", 53, 36) }, []string{"DIR/model.safetensors", `tensor "lm_head.weight", F32 [53 36], is not "wte.weight"`}},
 		{"surplus", func(f *folder) { f.zeros("h.0.extra", 1) }, []string{`tensor "h.0.extra" belongs to no part`}},
 		{"integers", func(f *folder) {
 			x := f.tensors["ln_f.bias"]

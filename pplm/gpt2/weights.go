@@ -1,6 +1,7 @@
 package gpt2
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tiller-ml/tiller/tensor/safetensors"
@@ -133,10 +135,27 @@ func (w *weights) addShards(path string) error {
 	return nil
 }
 
+// tied tells of a decoder that is not the tokens' embeddings, as a GPT-2's is.
+func (w *weights) tied() error {
+	decoder, ok := w.tensors[decoderName]
+	if !ok {
+		return nil
+	}
+	e := w.tensors["wte.weight"]
+	if decoder.x.DType != e.x.DType || !slices.Equal(decoder.x.Shape, e.x.Shape) || !bytes.Equal(decoder.x.Data, e.x.Data) {
+		return fmt.Errorf("%s: tensor %q, %s %v, is not \"wte.weight\", %s %v, to which a GPT-2's is tied",
+			decoder.path, decoderName, decoder.x.DType, decoder.x.Shape, e.x.DType, e.x.Shape)
+	}
+	return nil
+}
+
+// decoderName is the decoder's matrix, in files that have it.
+const decoderName = "lm_head.weight"
+
 // derived tells of tensors that say nothing which others do not: the mask of
 // what a position may see, and the decoder, which is the tokens' embeddings.
 func derived(name string) bool {
-	return name == "lm_head.weight" || strings.HasSuffix(name, ".attn.bias") || strings.HasSuffix(name, ".attn.masked_bias")
+	return name == decoderName || strings.HasSuffix(name, ".attn.bias") || strings.HasSuffix(name, ".attn.masked_bias")
 }
 
 // closeAll closes files and returns what went wrong.
