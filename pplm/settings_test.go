@@ -1,6 +1,7 @@
 package pplm_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -42,6 +43,20 @@ func TestPresets(t *testing.T) {
 		found, err := pplm.FindPreset(p.Name)
 		require.NoError(t, err)
 		assert.Equal(t, p, found)
+	}
+	for name, want := range map[string]string{ // step, iterations, gamma, gm_scale, kl_scale, window, newest; samples, distinct
+		"paper-bow":      "0.01 3 1.5 0.9 0.01 5 true; 10 0.85",
+		"paper-religion": "0.01 3 1.5 0.8 0.01 5 true; 10 0.85",
+		"paper-discrim":  "0.03 10 1 0.95 0.01 0 false; 10 0.9",
+		"paper-detox":    "0.02 10 1 0.9 0.01 0 false; 1 0",
+		"code-bow":       "0.03 3 1.5 0.99 0.01 5 false; 10 0.9",
+		"code-discrim":   "0.04 10 1 0.95 0.01 0 false; 10 0.9",
+		"books":          "0.06 3 1.5 0.95 0.01 0 false; 10 0.8",
+	} {
+		p, err := pplm.FindPreset(name)
+		require.NoError(t, err)
+		s := p.Settings
+		assert.Equal(t, want, fmt.Sprint(s.StepSize, s.Iterations, s.Gamma, s.GMScale, s.KLScale, s.Window, " ", s.Newest, "; ", p.Samples, p.Distinct), name)
 	}
 	_, err := pplm.FindPreset("paper")
 	assert.EqualError(t, err, `no settings named "paper": there are paper-bow, paper-religion, paper-discrim, paper-detox, code-bow, code-discrim, books`)
