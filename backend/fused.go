@@ -86,6 +86,32 @@ type LSTMGrads struct {
 	DWih, DWhh, DBias *tensor.Tensor
 }
 
+// Inner is the type in which a backend keeps the inner activations of fused
+// kernels, which nobody else reads: LSTMCall.Gates and Boom's u. Without it they
+// are of the operands' type.
+type Inner interface {
+	Inner(operands tensor.DType) tensor.DType
+}
+
+// Chooser measures which of several ways to compute is the fastest on its
+// device. The ways differ in rounding, so that a run which is resumed goes on
+// with those that it began with.
+type Chooser interface {
+	// Choices are those made so far: the way by the work's name.
+	Choices() map[string]string
+	// Choose makes choices ahead of measurement; an error where the device or the
+	// backend does not have such a way.
+	Choose(map[string]string) error
+}
+
+// Grapher gives many kernels to its device as one piece of work.
+type Grapher interface {
+	// Graph runs f, which computes and writes but neither reads nor waits, and
+	// queues all that it asked for. What f did last time is used again where it
+	// has the same form: for decoding, token by token.
+	Graph(f func())
+}
+
 // LSTMer runs a whole sequence. Where the rest is float32, Wih and Whh may be
 // bfloat16 or Int8; no gradient of theirs is then asked for.
 type LSTMer interface {

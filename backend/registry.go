@@ -7,10 +7,26 @@ import (
 	"sync"
 )
 
-// Config is what a backend is opened with.
+// Config is what a backend is opened with. A backend that lacks what it asks for
+// returns an error.
 type Config struct {
-	Threads int // CPU threads; 0: as many as GOMAXPROCS
+	Threads   int       // CPU threads; 0: as many as GOMAXPROCS
+	Device    int       // which GPU, counted from 0
+	Precision Precision // of products of float32
 }
+
+// Precision is what products of float32 tensors are computed in. Sums are
+// float32 in each, and so are norms, softmax, what passes from layer to layer,
+// weights and optimizers' state.
+type Precision uint8
+
+// The precisions. With BF16 what layers keep of their inner activations for the
+// backward pass is bfloat16, too: see [Inner].
+const (
+	Full Precision = iota // float32
+	TF32                  // factors are rounded to 10 bits where the device has such products
+	BF16                  // factors are rounded to bfloat16
+)
 
 var registry = struct {
 	sync.Mutex

@@ -70,7 +70,7 @@ type trained struct {
 	wrt       []*autograd.Var
 }
 
-func newTrained(b *testing.B, cpu backend.Backend, m nn.Module, kind optim.Kind, rate, clip float64) *trained {
+func newTrained(b testing.TB, cpu backend.Backend, m nn.Module, kind optim.Kind, rate, clip float64) *trained {
 	var params []optim.Param
 	for name, p := range m.Params() {
 		params = append(params, optim.Param{Name: name, Value: p.Value})

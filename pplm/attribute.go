@@ -87,7 +87,9 @@ func (w weighted) Loss(c *Context) *autograd.Var {
 // Not is an attribute's absence, 1 - p(a|x): steering moves away from it, as in
 // detoxification. Its loss -log(1 - (1-1e-6) p) is at most 13.8, so that
 // where a text is all that it should not be, loss and gradient stay finite. It is
-// for attributes whose p is a probability: not for one with a weight.
+// for attributes whose p is a probability: not for one with a weight. Where all losses
+// of a sample add up to less than 0.001 from 0, as those of what a text has not, the
+// sample does not move.
 func Not(a Attribute) Attribute { return not{a} }
 
 type not struct{ Attribute }

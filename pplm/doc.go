@@ -20,9 +20,11 @@
 // unsteered text honours temperature and top_k, the unsteered past is kept and not
 // computed again for each token, and after GradLength tokens nothing is measured.
 //
-// A sample of a batch is what it would be alone, and a seed gives the same bits on
-// any number of threads. Losses of user's attributes live on the tape they are
+// A sample of a batch is what it would be alone, up to the rounding of sums that a
+// backend orders by the batch's size, and a seed gives the same bits on any number of
+// threads. Losses of user's attributes live on the tape they are
 // given. A Generator owns its states until Free; tokens it returns are valid until
 // its next step. Bad requests, faults of the device and losses that are not numbers
-// are errors; an attribute's loss of a wrong shape panics with a [*tensor.Error].
+// are errors; an attribute's loss of a wrong shape, and a Generator used after Free,
+// panic with a [*tensor.Error].
 package pplm

@@ -35,7 +35,7 @@ type Token struct {
 
 	Likelihood []float64   // log p(a|x) of each attribute, unsteered, before this token
 	Losses     []float64   // of each iteration, with the scaled divergence; nil where nothing moved
-	KL         float64     // the divergence from the unsteered distribution in the last iteration, in nats
+	KL         float64     // from the unsteered distribution in the last iteration, in nats, before its move
 	Norms      [][]float64 // the gradient's norm, by iteration and layer
 
 	Distribution []float64 // (V) that the token was taken from; overwritten by the next
@@ -151,8 +151,18 @@ func (r *Request) checkPositions(info Info) error {
 }
 
 // Samples are the texts so far, with their scores, for which the model reads their
-// last tokens. After it there is no Next.
+// last tokens: the same slice each time. After it there is no Next. After an error,
+// Next's or its own, it is that error again.
 func (g *Generator) Samples(ctx context.Context) ([]Sample, error) {
+	g.wantLive("Samples")
+	if g.samples == nil && g.failed == nil {
+		g.samples, g.failed = g.score(ctx)
+	}
+	return g.samples, g.failed
+}
+
+// score makes samples of the texts.
+func (g *Generator) score(ctx context.Context) ([]Sample, error) {
 	out := make([]Sample, len(g.text))
 	for i, text := range g.text {
 		out[i].Tokens = slices.Clone(text[len(g.request.Prompt):])
@@ -161,10 +171,11 @@ func (g *Generator) Samples(ctx context.Context) ([]Sample, error) {
 		return out, nil
 	}
 	if slices.ContainsFunc(g.request.Attributes, ofText) {
+		g.makeRoom(1)
+		defer g.tape.Reset()
 		if _, _, err := g.readPlain(ctx); err != nil {
 			return nil, fmt.Errorf("judging the text: %w", err)
 		}
-		g.tape.Reset()
 	}
 	for a, attribute := range g.request.Attributes {
 		for i := range out {

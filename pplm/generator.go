@@ -34,6 +34,10 @@ type Generator struct {
 	likelihood [][]float64 // by attribute and sample, at the last token read
 	sums       [][]float64 // of likelihood, over the new tokens' positions
 	rows       reader      // of what tokens are taken from, (B, V)
+
+	samples []Sample // scored; nil before Samples
+	failed  error    // what ended the generator
+	freed   bool
 }
 
 // NewGenerator reads the prompt but for its last token. Its errors tell what is
@@ -78,6 +82,14 @@ func (g *Generator) Free() {
 	}
 	backend.Release(g.info.Backend, g.past, g.latest)
 	g.plain, g.steered, g.steer, g.past, g.latest = nil, nil, nil, nil, nil
+	g.freed = true
+}
+
+// wantLive panics where the generator has been freed.
+func (g *Generator) wantLive(method string) {
+	if g.freed {
+		tensor.Panicf("pplm.Generator."+method, nil, "the generator has been freed")
+	}
 }
 
 // readPrompt reads what all samples share, once, and makes a batch of it.
@@ -112,6 +124,13 @@ func (g *Generator) readPrompt(ctx context.Context, tokens []int32) error {
 // half is how many tokens are read again where the window slides.
 func (g *Generator) half() int { return g.info.Positions / 2 }
 
+// makeRoom slides where no positions are left for so many tokens.
+func (g *Generator) makeRoom(tokens int) {
+	if p := g.info.Positions; p > 0 && g.plain.Len()+tokens > p {
+		g.slide()
+	}
+}
+
 // slide starts again from the newest half of the positions. What moved is
 // forgotten with the rest.
 func (g *Generator) slide() {
@@ -121,6 +140,7 @@ func (g *Generator) slide() {
 		tail[i] = text[n-g.half() : n]
 	}
 	g.plain.Free()
+	g.plain = nil
 	_, _, next := g.lm.Step(g.tape, g.tape.Own(ids(g.info.Backend, tail)), g.lm.Start(len(tail)))
 	g.plain = next.Keep()
 	g.tape.Reset()
@@ -131,11 +151,19 @@ func (g *Generator) slide() {
 }
 
 // Next chooses every sample's next token. What it returns is valid until the next
-// call.
+// call. After Samples it is an error; after an error it is that error again.
 func (g *Generator) Next(ctx context.Context) ([]Token, error) {
+	g.wantLive("Next")
+	switch {
+	case g.failed != nil:
+		return nil, g.failed
+	case g.samples != nil:
+		return nil, fmt.Errorf("generating token %d: the samples have been scored: there is no next token", g.index)
+	}
 	tokens, err := g.next(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("generating token %d: %w", g.index, err)
+		g.failed = fmt.Errorf("generating token %d: %w", g.index, err)
+		return nil, g.failed
 	}
 	for i, t := range tokens {
 		g.text[i] = append(g.text[i], t.ID)
@@ -148,9 +176,7 @@ func (g *Generator) Next(ctx context.Context) ([]Token, error) {
 }
 
 func (g *Generator) next(ctx context.Context) ([]Token, error) {
-	if p := g.info.Positions; p > 0 && g.plain.Len()+1+lookAhead(g.request.Attributes) > p {
-		g.slide()
-	}
+	g.makeRoom(1 + lookAhead(g.request.Attributes))
 	defer g.tape.Reset()
 	logits, probs, err := g.readPlain(ctx)
 	if err != nil {
@@ -287,9 +313,7 @@ func (g *Generator) chooseSteered(ctx context.Context, last *tensor.Tensor, logi
 
 // tell copies a sample's share of a report.
 func (r *report) tell(t *Token) {
-	if r.kl != nil {
-		t.KL = r.kl[t.Sample]
-	}
+	t.KL = r.kl[t.Sample]
 	for i, losses := range r.losses {
 		t.Losses = append(t.Losses, losses[t.Sample])
 		norms := make([]float64, len(r.norms[i]))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tiller-ml/tiller/autograd"
 	"github.com/tiller-ml/tiller/backend"
@@ -143,8 +144,8 @@ func (p *perturber) iterate(s *step) error {
 			moved[g] = append(moved[g], autograd.Add(t.Leaf(x), delta))
 		}
 	}
-	loss, kl := p.loss(s, s.state.With(s.from, s.to, moved))
-	if err := p.readLosses(&s.report, loss, kl); err != nil {
+	parts, loss, kl := p.loss(s, s.state.With(s.from, s.to, moved))
+	if err := p.readLosses(&s.report, parts, loss, kl); err != nil {
 		return err
 	}
 	grads := t.Grad(autograd.Sum(loss), deltas...)
@@ -166,9 +167,9 @@ func (p *perturber) iterate(s *step) error {
 }
 
 // loss is what is to be lowered, for each sample (B), once the moved state has read
-// the last token: the attributes' losses and the scaled divergence, which comes as
-// well, nil where it has no weight.
-func (p *perturber) loss(s *step, moved State) (loss, kl *autograd.Var) {
+// the last token: the attributes' losses, which come as parts, and the scaled
+// divergence, which comes unscaled as kl.
+func (p *perturber) loss(s *step, moved State) (parts []*autograd.Var, loss, kl *autograd.Var) {
 	t, batch := p.tape, len(s.tokens)
 	logits, hidden, _ := p.lm.Step(t, t.Leaf(s.last), moved)
 	c := &Context{
@@ -178,18 +179,16 @@ func (p *perturber) loss(s *step, moved State) (loss, kl *autograd.Var) {
 		Past:   t.Leaf(s.past), Count: s.count,
 	}
 	c.Probs = autograd.Softmax(c.Logits)
-	for _, l := range c.losses(p.attributes) {
-		if loss == nil {
-			loss = l
-		} else {
-			loss = autograd.Add(loss, l)
-		}
+	parts = c.losses(p.attributes)
+	loss = parts[0]
+	for _, l := range parts[1:] {
+		loss = autograd.Add(loss, l)
 	}
-	if p.how.KLScale == 0 {
-		return loss, nil
+	if p.how.KLScale == 0 { // measured, without a gradient
+		return parts, loss, divergence(autograd.Detach(c.Probs), t.Leaf(s.expected))
 	}
 	kl = divergence(c.Probs, t.Leaf(s.expected))
-	return autograd.Add(loss, autograd.Scale(kl, p.how.KLScale)), kl
+	return parts, autograd.Add(loss, autograd.Scale(kl, p.how.KLScale)), kl
 }
 
 // lifted is probs with [lift], for divergence; the caller frees it.
@@ -219,23 +218,32 @@ func lift(p *autograd.Var) *autograd.Var {
 	return autograd.Select(autograd.Less(least, autograd.Detach(p)), number(0), least)
 }
 
-// readLosses reports the losses, which must be numbers.
-func (p *perturber) readLosses(r *report, loss, kl *autograd.Var) (err error) {
+// readLosses reports the losses, which must be numbers: where one is not, an
+// attribute's is to blame, or else the divergence.
+func (p *perturber) readLosses(r *report, parts []*autograd.Var, loss, kl *autograd.Var) error {
 	b := p.info.Backend
 	losses, err := new(reader).read(b, loss.Value)
 	if err != nil {
 		return err
 	}
 	r.losses = append(r.losses, losses)
-	for i, l := range losses {
-		if !finite(l) {
-			return fmt.Errorf("the loss of sample %d is %v", i, l)
+	if r.kl, err = new(reader).read(b, kl.Value); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(losses, func(l float64) bool { return !finite(l) })
+	if i < 0 {
+		return nil
+	}
+	for a, part := range parts {
+		numbers, err := new(reader).read(b, part.Value)
+		if err != nil {
+			return err
+		}
+		if !finite(numbers[i]) {
+			return fmt.Errorf("the loss of %s is %v in sample %d", nameOf(p.attributes[a]), numbers[i], i)
 		}
 	}
-	if kl != nil {
-		r.kl, err = new(reader).read(b, kl.Value)
-	}
-	return err
+	return fmt.Errorf("the loss of sample %d is %v, its divergence %v", i, losses[i], r.kl[i])
 }
 
 // norms are the gradients' norms, by group and sample.
@@ -298,7 +306,8 @@ func (p *perturber) divisors(norms [][]float64) [][]float64 {
 
 // settled is a loss of which nothing is left to be lowered. What is left of its
 // gradient is noise, which the division by its norm would make the largest of moves:
-// away from an attribute that a text does not have, say.
+// away from an attribute that a text does not have, say. Weights below 0 make losses
+// below 0, of which much may be left.
 const settled = 1e-3
 
 // move adds -step * gradient / divisor^gamma to the deltas of samples whose loss is
@@ -308,7 +317,7 @@ func (p *perturber) move(grads []*tensor.Tensor, divisors [][]float64, losses []
 	for g, group := range p.deltas {
 		factors := make([]float64, len(divisors[g]))
 		for j, d := range divisors[g] {
-			if losses[j] >= settled {
+			if math.Abs(losses[j]) >= settled {
 				factors[j] = -p.how.StepSize / math.Pow(d, p.how.Gamma)
 			}
 		}

@@ -46,7 +46,8 @@ func TestMethods(t *testing.T) {
 		{"BR", false, 0, 1}, {"BCR", true, 0, 1},
 		{"BCR", true, 0.9, 2}, // the mean of 3/4, 1 and 1
 		{"BCR", true, 0.95, 0},
-		{"BCR", true, 1.5, 0}, // none passes: the most distinct
+		{"BCR", true, pplm.Distinct(samples[2].Tokens), 2}, // at least that
+		{"BCR", true, 1.5, 0},                              // none passes: the most distinct
 	} {
 		m, err := pplm.FindMethod(tt.method)
 		require.NoError(t, err)

@@ -40,6 +40,12 @@ func New(c backend.Config) (*Backend, error) {
 	if threads < 0 {
 		return nil, errors.New("negative number of threads")
 	}
+	if c.Device != 0 {
+		return nil, errors.New("there is one CPU, number 0")
+	}
+	if c.Precision != backend.Full {
+		return nil, errors.New("it computes products of float32 in float32 alone; tf32 and bf16 are cublas's")
+	}
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}

@@ -33,6 +33,9 @@ type Case struct {
 	file     *safetensors.File // nil where the case has no tensors
 }
 
+// documentFile is what makes a folder a case.
+const documentFile = "case.json"
+
 // Each runs f on every case of a set ("sharnn", "pplm") of the given kinds,
 // one subtest each, and fails where there is none.
 func Each(t *testing.T, set string, f func(t *testing.T, c *Case), kinds ...string) {
@@ -58,13 +61,15 @@ func claims(kinds []string, name string) bool {
 	return false
 }
 
-// Names are the case folders of a set.
+// Names are the case folders of a set. One without case.json, such as a model
+// that cases share, is none.
 func Names(t *testing.T, set string) []string {
 	entries, err := os.ReadDir(filepath.Join(root(t), set))
 	require.NoError(t, err)
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() {
+		_, err := os.Stat(filepath.Join(root(t), set, e.Name(), documentFile))
+		if err == nil {
 			names = append(names, e.Name())
 		}
 	}
@@ -92,7 +97,7 @@ func root(t *testing.T) string {
 
 func open(t *testing.T, set, name string) *Case {
 	dir := filepath.Join(root(t), set, name)
-	document, err := os.ReadFile(filepath.Join(dir, "case.json"))
+	document, err := os.ReadFile(filepath.Join(dir, documentFile))
 	require.NoError(t, err)
 	c := &Case{Name: name, Dir: dir, DType: tensor.Float64, Float: 1e-10, Document: document}
 	var head struct {

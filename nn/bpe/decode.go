@@ -9,6 +9,7 @@ import (
 // each longest run of bytes that begins a character or else for each byte, as
 // the Unicode standard recommends and Python does. A character that ends after
 // the last id is such a run: see [Tokenizer.DecodeBytes] and [Decoder].
+// It panics on an id outside 0 to [Tokenizer.Size]-1.
 func (t *Tokenizer) Decode(ids []int32) string {
 	d := t.Decoder()
 	var out strings.Builder
@@ -19,7 +20,8 @@ func (t *Tokenizer) Decode(ids []int32) string {
 	return out.String()
 }
 
-// DecodeBytes are the bytes of ids, just as they were encoded.
+// DecodeBytes are the bytes of ids, just as they were encoded. It panics on an
+// id outside 0 to [Tokenizer.Size]-1.
 func (t *Tokenizer) DecodeBytes(ids []int32) []byte {
 	n := 0
 	for _, id := range ids {
@@ -40,7 +42,7 @@ type Decoder struct {
 	held  string
 }
 
-// Decoder starts a text.
+// Decoder starts a text. Its Next panics on ids as [Tokenizer.Decode] does.
 func (t *Tokenizer) Decoder() *Decoder {
 	return NewDecoder(func(id int32) string { return t.tokens[id] })
 }

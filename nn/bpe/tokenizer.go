@@ -106,7 +106,8 @@ func (t *Tokenizer) rank() ([]bool, error) {
 // Size is the number of tokens, V; ids are 0 to V-1.
 func (t *Tokenizer) Size() int { return len(t.tokens) }
 
-// Token are the bytes of an id, which need not be UTF-8.
+// Token are the bytes of an id, which need not be UTF-8. It panics where
+// there is no such id.
 func (t *Tokenizer) Token(id int32) string { return t.tokens[id] }
 
 // ID is the id of the token of exactly these bytes.

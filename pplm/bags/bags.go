@@ -1,5 +1,5 @@
-// Package bags holds lists of words for topics, to steer text by: each about a
-// hundred common English words, written for this project.
+// Package bags holds lists of words for topics, to steer text by: each 120 to
+// 150 common English words, written for this project.
 //
 // They are embedded in the program. [Words] returns a list that belongs to the
 // caller.

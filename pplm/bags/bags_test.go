@@ -30,7 +30,7 @@ func TestWords(t *testing.T) {
 	for _, id := range bags.Names() {
 		words, err := bags.Words(id)
 		require.NoError(t, err)
-		assert.GreaterOrEqual(t, len(words), 60, id)
+		assert.GreaterOrEqual(t, len(words), 120, id)
 		assert.LessOrEqual(t, len(words), 150, id)
 		folded := make([]string, len(words))
 		for i, w := range words {

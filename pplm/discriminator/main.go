@@ -30,7 +30,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	defer func() { err = errors.Join(err, m.Free()) }()
 	if s.predict != "" {
-		return s.classify(ctx, m, stdin, stdout)
+		return s.classify(ctx, m, stdin, stdout, stderr)
 	}
 	t := &training{settings: s, b: b, model: m, stdout: stdout, stderr: stderr}
 	return t.run(ctx)

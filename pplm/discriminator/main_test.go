@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,6 +85,61 @@ func TestEmbeddedHead(t *testing.T) {
 	text, err := call(t, "", "-model=", "-head", "topics", "-predict", "The sun and the moon are seen in the heavens.")
 	require.NoError(t, err)
 	assert.Regexp(t, `^military: 0\.\d{4}\tpolitics: 0\.\d{4}\tscience: 0\.\d{4}\tsea: 0\.\d{4}\tsociety: 0\.\d{4}\tThe sun`, text)
+}
+
+// A head without a hash says what is not known of it.
+func TestDoubtfulHead(t *testing.T) {
+	h, err := head.New([]string{"a", "b"}, 24, 1)
+	require.NoError(t, err)
+	h.Model = "gpt2-medium"
+	path := filepath.Join(t.TempDir(), "mood")
+	require.NoError(t, h.Save(path))
+	var out, errs bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"-model", model, "-head", path, "-predict", "law"}, nil, &out, &errs))
+	assert.Equal(t, "warning: -head "+path+`: the head was trained on the language model "gpt2-medium" and its file has no hash: nothing tells whether "model" is the same`+"\n", errs.String())
+	assert.Contains(t, out.String(), "\tlaw\n")
+}
+
+// filling is an output that is full after so many lines.
+type filling struct {
+	bytes.Buffer
+	left int
+}
+
+var errFull = errors.New("disk full")
+
+func (f *filling) Write(p []byte) (int, error) {
+	if f.left--; f.left < 0 {
+		return 0, errFull
+	}
+	return f.Buffer.Write(p)
+}
+
+// Whichever line cannot be written, the run fails with that error, and what was
+// trained before it is kept.
+func TestOutputFull(t *testing.T) {
+	data := write(t, "d.tsv", rows(5, "%s\t\"%s\"\n")+"law\t"+strings.Repeat("license ", 100)+"\n")
+	for _, more := range []string{"-compat", "-compat=false", "-save_model=false"} { // long texts are dropped, or cut
+		dir, whole, saves := t.TempDir(), "", more != "-save_model=false"
+		for left := 0; ; left++ {
+			full := &filling{left: left}
+			err := run(t.Context(), []string{"-model", model, "-dataset_fp", data, "-output_fp", dir, "-epochs", "1", "-cached", more}, nil, full, &bytes.Buffer{})
+			if whole = full.String(); err == nil {
+				break
+			}
+			require.ErrorIs(t, err, errFull, "after %d lines", left)
+			saved, err := filepath.Glob(filepath.Join(dir, "*.json"))
+			require.NoError(t, err)
+			assert.Equal(t, saves && strings.Contains(whole, "test loss "), len(saved) == 1, whole)
+			for _, path := range saved {
+				require.NoError(t, os.Remove(path))
+			}
+		}
+		for _, want := range []string{" texts ", "to train on", "representations found", "batch 1 of 1", "test loss", "trained in", "predicted"} {
+			assert.Contains(t, whole, want)
+		}
+		assert.Equal(t, saves, strings.Contains(whole, "saved "))
+	}
 }
 
 func TestDatasets(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 const maxLine = 1 << 20
 
 // classify prints the classes' probabilities for each text.
-func (s *settings) classify(ctx context.Context, m *models.Model, stdin io.Reader, stdout io.Writer) error {
+func (s *settings) classify(ctx context.Context, m *models.Model, stdin io.Reader, stdout, stderr io.Writer) error {
 	h, err := attributes.LoadHead(s.head)
 	if err != nil {
 		return err
@@ -28,6 +28,7 @@ func (s *settings) classify(ctx context.Context, m *models.Model, stdin io.Reade
 	if err := attributes.Fits(h, s.head, m); err != nil {
 		return err
 	}
+	attributes.Warn(stderr, h, "-head "+s.head, m)
 	if s.predict != "-" {
 		return s.one(ctx, m, h, s.predict, stdout)
 	}

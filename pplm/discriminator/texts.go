@@ -66,10 +66,14 @@ func (t *training) tokens(set *dataset.Set) (tokenised, error) {
 		}
 	}
 	if dropped > 0 {
-		fmt.Fprintf(t.stdout, "dropped %d texts of %d tokens or more\n", dropped, longest)
+		if err := t.printf("dropped %d texts of %d tokens or more\n", dropped, longest); err != nil {
+			return out, err
+		}
 	}
 	if cut > 0 {
-		fmt.Fprintf(t.stdout, "cut %d texts to the language model's %d tokens\n", cut, t.model.Info().Positions)
+		if err := t.printf("cut %d texts to the language model's %d tokens\n", cut, t.model.Info().Positions); err != nil {
+			return out, err
+		}
 	}
 	return out, nil
 }
@@ -96,8 +100,7 @@ func (t *training) representations(ctx context.Context, ids [][]int32) (*tensor.
 	if t.cached {
 		x, err := t.readCache(path, len(ids))
 		if err == nil {
-			fmt.Fprintf(t.stdout, "representations found in %s\n", path)
-			return x, nil
+			return t.kept(x, t.printf("representations found in %s\n", path))
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
@@ -114,12 +117,19 @@ func (t *training) representations(ctx context.Context, ids [][]int32) (*tensor.
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(t.stdout, "read in %.1f s\n", time.Since(start).Seconds())
 	if t.cached {
 		if err := t.writeCache(path, x); err != nil {
-			backend.Release(t.b, x)
-			return nil, err
+			return t.kept(x, err)
 		}
+	}
+	return t.kept(x, t.printf("read in %.1f s\n", time.Since(start).Seconds()))
+}
+
+// kept is x, unless there was an error, with which it is freed.
+func (t *training) kept(x *tensor.Tensor, err error) (*tensor.Tensor, error) {
+	if err != nil {
+		backend.Release(t.b, x)
+		return nil, err
 	}
 	return x, nil
 }

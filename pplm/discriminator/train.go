@@ -46,22 +46,35 @@ func (t *training) run(ctx context.Context) error {
 	}
 	d := head.Data{Y: texts.classes}
 	d.Train, d.Test = t.divide(texts)
-	fmt.Fprintf(t.stdout, "%s: %d texts, %d to train on, %d to test on\n", t.path, len(texts.ids), len(d.Train), len(d.Test))
+	if err := t.printf("%s: %d texts, %d to train on, %d to test on\n", t.path, len(texts.ids), len(d.Train), len(d.Test)); err != nil {
+		return err
+	}
 	if d.X, err = t.representations(ctx, texts.ids); err != nil {
 		return err
 	}
 	defer backend.Release(t.b, d.X)
+	start := time.Now()
 	result, err := t.fit(ctx, h, d)
 	if err != nil {
 		return err
 	}
-	if result != nil {
-		fmt.Fprintln(t.stdout)
-		if err := result.Print(t.stdout, h.Classes); err != nil {
-			return err
-		}
+	told := t.report(result, h.Classes, time.Since(start))
+	if err := t.store(h); err != nil { // what has been trained is kept where it cannot be told
+		return err
 	}
-	return t.store(h)
+	return told
+}
+
+// report says what came out, result being nil where nothing was tested on.
+func (t *training) report(result *head.Result, classes []string, took time.Duration) error {
+	if err := t.printf("trained in %.1f s\n", took.Seconds()); err != nil || result == nil {
+		return err
+	}
+	var table strings.Builder
+	if err := result.Print(&table, classes); err != nil {
+		return err
+	}
+	return t.printf("\n%s", &table)
 }
 
 // prepareOutput fails before the work, not after it, where nothing can be
@@ -95,28 +108,25 @@ func (t *training) fit(ctx context.Context, h *head.Head, d head.Data) (*head.Re
 	steps := (len(d.Train) + t.batch - 1) / t.batch
 	t.showBar(t.epochs*steps, "training")
 	defer t.hideBar()
-	start := time.Now()
-	r, err := head.Fit(ctx, t.b, h, d, head.Fitting{
+	return head.Fit(ctx, t.b, h, d, head.Fitting{
 		Rate: t.rate, Epochs: t.epochs, Batch: t.batch, Seed: t.seed,
-		Batched: func(epoch, batch int, loss float64) {
+		Batched: func(epoch, batch int, loss float64) error {
 			if t.bar != nil {
 				t.bar.Add(1)
 			}
-			if t.logInterval > 0 && batch%t.logInterval == 0 {
-				t.printf("epoch %d, batch %d of %d: loss %.6f\n", epoch, batch+1, steps, loss)
+			if t.logInterval == 0 || batch%t.logInterval != 0 {
+				return nil
 			}
+			return t.printf("epoch %d, batch %d of %d: loss %.6f\n", epoch, batch+1, steps, loss)
 		},
-		Evaluated: func(epoch int, r *head.Result) {
-			if r != nil {
-				t.printf("epoch %d: test loss %.4f, accuracy %d of %d (%.1f %%)\n",
-					epoch, r.Loss, r.Correct(), r.Texts, 100*float64(r.Correct())/float64(r.Texts))
+		Evaluated: func(epoch int, r *head.Result) error {
+			if r == nil {
+				return nil
 			}
+			return t.printf("epoch %d: test loss %.4f, accuracy %d of %d (%.1f %%)\n",
+				epoch, r.Loss, r.Correct(), r.Texts, 100*float64(r.Correct())/float64(r.Texts))
 		},
 	})
-	if err == nil {
-		t.printf("trained in %.1f s\n", time.Since(start).Seconds())
-	}
-	return r, err
 }
 
 func (t *training) store(h *head.Head) error {
@@ -131,8 +141,7 @@ func (t *training) store(h *head.Head) error {
 	for i, name := range classes {
 		classes[i] = strings.ReplaceAll(name, " ", "_")
 	}
-	fmt.Fprintf(t.stdout, "saved %s.safetensors and .json: steer with -D %s -class_label %s\n", path, path, strings.Join(classes, "|"))
-	return nil
+	return t.printf("saved %s.safetensors and .json: steer with -D %s -class_label %s\n", path, path, strings.Join(classes, "|"))
 }
 
 // showBar starts a bar where there is a terminal.
@@ -152,9 +161,12 @@ func (t *training) hideBar() {
 }
 
 // printf prints above the bar.
-func (t *training) printf(format string, args ...any) {
+func (t *training) printf(format string, args ...any) error {
 	if t.bar != nil {
 		t.bar.Clear()
 	}
-	fmt.Fprintf(t.stdout, format, args...)
+	if _, err := fmt.Fprintf(t.stdout, format, args...); err != nil {
+		return fmt.Errorf("writing how the training goes: %w", err)
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -75,7 +76,9 @@ func (e *evaluation) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := e.prepareOut(); err != nil {
 		return err
 	}
-	e.describe(stdout)
+	if _, err := io.WriteString(stdout, e.describe()); err != nil {
+		return fmt.Errorf("writing what is measured: %w", err)
+	}
 	e.showBar(stderr)
 	done, err := e.all(ctx)
 	if e.bar != nil {
@@ -163,8 +166,8 @@ func (e *evaluation) putFlags(w io.Writer) error {
 }
 
 // describe says what is measured.
-func (e *evaluation) describe(w io.Writer) {
-	info := e.model.Info()
+func (e *evaluation) describe() string {
+	w, info := new(strings.Builder), e.model.Info()
 	fmt.Fprintf(w, "language model %s: %d parameters\n", info.Name, info.Parameters)
 	if e.scorer == e.model {
 		fmt.Fprintln(w, "perplexity under the same model, unsteered")
@@ -179,6 +182,7 @@ func (e *evaluation) describe(w io.Writer) {
 		fmt.Fprintf(w, "; ranked methods take the best of %d", e.targets[0].preset.Samples)
 	}
 	fmt.Fprint(w, "\n\n")
+	return w.String()
 }
 
 func (e *evaluation) showBar(stderr io.Writer) {

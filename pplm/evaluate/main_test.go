@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"math"
@@ -21,18 +22,18 @@ import (
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/pplm"
-	"github.com/tiller-ml/tiller/pplm/gpt2"
 	"github.com/tiller-ml/tiller/pplm/head"
-	"github.com/tiller-ml/tiller/pplm/internal/attributes"
 	"github.com/tiller-ml/tiller/pplm/internal/models"
 	"github.com/tiller-ml/tiller/pplm/represent"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
 // golden is a GPT-2 of width 24 with random weights and a vocabulary of 457.
+
 const golden = "../../testdata/golden/pplm/model"
 
 // call runs the program quickly on the golden model and returns what it prints.
+
 func call(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -47,6 +48,7 @@ func write(t *testing.T, name, text string) string {
 }
 
 // open opens the golden model.
+
 func open(t *testing.T) *models.Model {
 	b, err := backend.Open("cpu", backend.Config{})
 	require.NoError(t, err)
@@ -60,6 +62,7 @@ func open(t *testing.T) *models.Model {
 }
 
 // saveHead saves a head for the golden model.
+
 func saveHead(t *testing.T, name string, classes ...string) string {
 	h, err := head.New(classes, 24, 1)
 	require.NoError(t, err)
@@ -153,6 +156,7 @@ func TestEvaluate(t *testing.T) {
 }
 
 // A flag that comes again adds to what was named.
+
 func TestAttributesAddUp(t *testing.T) {
 	mood := saveHead(t, "mood", "dull", "bright")
 	stdout, _, err := call(t, "-B", "space", "-B", "!legal:0.5;science", "-D", mood, "-D", mood+"=1", "-methods", "B", "-length", "2")
@@ -163,7 +167,9 @@ func TestAttributesAddUp(t *testing.T) {
 }
 
 // Each attribute has the preset that is named, that of the embedded model, or that
+
 // of its kind; flags win.
+
 func TestPreset(t *testing.T) {
 	tests := []struct {
 		args, kind, want string
@@ -196,7 +202,9 @@ func TestPreset(t *testing.T) {
 }
 
 // checkClasses computes a head's probabilities of prompts and texts, which rank where
+
 // the head steers.
+
 func checkClasses(t *testing.T, texts []*text, path string) {
 	m := open(t)
 	h, err := head.Load(path)
@@ -217,25 +225,8 @@ func checkClasses(t *testing.T, texts []*text, path string) {
 	}
 }
 
-func TestLogP(t *testing.T) {
-	h := &head.Head{Classes: []string{"a", "b"}, Width: 1, Weight: []float64{0, 1}, Bias: []float64{0, 0}}
-	x := []float64{math.Log(3)} // p(b) is 3/4
-	tests := []struct {
-		spec attributes.Spec
-		want float64
-	}{
-		{attributes.Spec{Weight: 1}, math.Log(0.75)},
-		{attributes.Spec{Weight: 2}, 2 * math.Log(0.75)},
-		{attributes.Spec{Weight: 1, Not: true}, math.Log(0.25)},
-		{attributes.Spec{Weight: 0.5, Not: true}, math.Log(0.25) / 2},
-	}
-	for _, tt := range tests {
-		target := &target{spec: tt.spec, read: &judge{head: h, class: 1}}
-		assert.InDelta(t, tt.want, target.logP(x), 1e-5)
-	}
-}
-
 // Texts are those of the library, whatever the methods and numbers around them.
+
 func TestTextsAreTheLibrarys(t *testing.T) {
 	bag := write(t, "law.txt", "license\nwork\n")
 	dirs := map[string]string{"all": t.TempDir(), "few": t.TempDir()}
@@ -278,99 +269,15 @@ func TestTextsAreTheLibrarys(t *testing.T) {
 }
 
 // Texts of different lengths are scored as each would be alone.
-func TestScore(t *testing.T) {
-	m := open(t)
-	prompt := []int32{456, 3, 5}
-	texts := [][]int32{{1, 2, 3, 4}, {9}, {7, 8}, {}}
-	together, err := score(t.Context(), m, prompt, texts)
-	require.NoError(t, err)
-	assert.Zero(t, together[3])
-	for i, ids := range texts[:3] {
-		alone, err := score(t.Context(), m, prompt, [][]int32{ids})
-		require.NoError(t, err)
-		assert.InEpsilon(t, alone[0], together[i], 1e-5)
-		rest, err := score(t.Context(), m, append(prompt[:3:3], ids[0]), [][]int32{ids[1:]})
-		require.NoError(t, err)
-		first, err := score(t.Context(), m, prompt, [][]int32{ids[:1]})
-		require.NoError(t, err)
-		assert.InEpsilon(t, alone[0], first[0]+rest[0], 1e-5)
-	}
-	_, err = score(t.Context(), m, prompt, [][]int32{make([]int32, 100)})
-	assert.EqualError(t, err, "the scorer model has 80 positions, the text needs 102")
-}
 
 // newScorer saves a GPT-2 of width 16 with random weights and the golden tokens.
-func newScorer(t *testing.T) (dir string) {
-	b, err := backend.Open("cpu", backend.Config{})
-	require.NoError(t, err)
-	defer b.Close()
-	m, err := gpt2.New(b, tensor.Float32, gpt2.Config{Vocabulary: 457, Positions: 100, Width: 16, Layers: 1, Heads: 2, Eps: 1e-5}, 9)
-	require.NoError(t, err)
-	dir = t.TempDir()
-	require.NoError(t, m.Save(dir))
-	require.NoError(t, m.Free())
-	for _, name := range []string{"vocab.json", "merges.txt"} {
-		data, err := os.ReadFile(filepath.Join(golden, name))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o666))
-	}
-	return dir
-}
 
 // Another model reads the texts afresh, and a head that belongs to it judges there.
-func TestScorer(t *testing.T) {
-	dir, out := newScorer(t), t.TempDir()
-	h, err := head.New([]string{"dull", "bright"}, 16, 1)
-	require.NoError(t, err)
-	path := filepath.Join(t.TempDir(), "mood")
-	require.NoError(t, h.Save(path))
-	h, err = head.Load(path) // rounded
-	require.NoError(t, err)
-	stdout, _, err := call(t, "-B", "space", "-scorer", dir, "-judge_head", path, "-judge_label", "bright", "-out", out)
-	require.NoError(t, err)
-	assert.Contains(t, stdout, "perplexity under "+filepath.Base(dir)+": ")
 
-	b, err := backend.Open("cpu", backend.Config{})
-	require.NoError(t, err)
-	defer b.Close()
-	m, err := models.Open(b, tensor.Float32, dir)
-	require.NoError(t, err)
-	defer m.Free()
-	texts := readTexts(t, out)
-	require.Len(t, texts, 16)
-	for _, x := range texts {
-		prompt, err := m.Read(x.Begin)
-		require.NoError(t, err)
-		ids, err := m.Encode(x.Text)
-		require.NoError(t, err)
-		assert.Equal(t, len(ids), x.Scored)
-		nats, err := score(t.Context(), m, prompt, [][]int32{ids})
-		require.NoError(t, err)
-		assert.InEpsilon(t, nats[0], x.Nats, 1e-5)
-		assert.InEpsilon(t, math.Exp(nats[0]/float64(len(ids))), x.Perplexity, 1e-5)
-		whole, err := m.Read(x.Begin + x.Text)
-		require.NoError(t, err)
-		means, err := represent.Means(t.Context(), m, [][]int32{whole}, false, nil)
-		require.NoError(t, err)
-		numbers, err := floats(b, means)
-		require.NoError(t, err)
-		backend.Release(b, means)
-		assert.InEpsilon(t, math.Exp(h.LogProbs(numbers)[1]), *x.Class, 1e-4)
-	}
-}
-
-func TestJudges(t *testing.T) {
-	stdout, stderr, err := call(t, "-B", "science;space", "-judge", "half", "-single", "-methods", "B;BC")
-	assert.ErrorContains(t, err, "no word is a single token", "of a vocabulary this small")
-	assert.Empty(t, stdout+stderr)
-	bag := write(t, "b.txt", "the\nof\nand\nnebula\nto\nlicense\n")
-	stdout, stderr, err = call(t, "-B", "!"+bag+":0.5", "-judge", bag, "-single", "-methods", "B;BC")
-	require.NoError(t, err)
-	assert.Contains(t, stderr, "words are several tokens and are dropped: ")
-	assert.Regexp(t, `\nnot b:0.5: a bag of \d words, 6 words judge \(\d of them steer too\);`, stdout)
-}
+// What only its width says to belong to the model is told of, once.
 
 // countdown is a context that is cancelled when it has been asked n times.
+
 type countdown struct {
 	context.Context
 	n int
@@ -384,6 +291,7 @@ func (c *countdown) Err() error {
 }
 
 // What was measured before the end is kept and said.
+
 func TestEvaluateStops(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"-model", golden, "-quick", "-B", write(t, "b.txt", "license\nwork\n"), "-out", dir}
@@ -411,6 +319,7 @@ func TestEvaluateHelp(t *testing.T) {
 }
 
 // Unsteered texts are made once for all attributes, so presets must draw alike.
+
 func TestPresetsDrawAlike(t *testing.T) {
 	for _, p := range pplm.Presets() {
 		d := pplm.Default()
@@ -472,4 +381,18 @@ func TestEvaluateErrors(t *testing.T) {
 			assert.NotContains(t, err.Error(), "\n")
 		})
 	}
+}
+
+type failing struct{ error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.error }
+
+// An output that cannot be written to ends the work before it begins.
+func TestOutputFull(t *testing.T) {
+	full, dir := errors.New("disk full"), t.TempDir()
+	var errs bytes.Buffer
+	err := run(t.Context(), []string{"-model", golden, "-quick", "-B", "space", "-out", dir}, nil, failing{full}, &errs)
+	assert.ErrorIs(t, err, full)
+	assert.Empty(t, errs.String())
+	assert.NoFileExists(t, filepath.Join(dir, "samples.jsonl"))
 }

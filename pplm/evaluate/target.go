@@ -70,7 +70,7 @@ func (e *evaluation) makeTargets(ctx context.Context, stderr io.Writer) error {
 	if err := e.addJudgeBags(); err != nil {
 		return err
 	}
-	return e.addJudgeHeads()
+	return e.addJudgeHeads(stderr)
 }
 
 func (e *evaluation) newTarget(a *attributes.Attribute) *target {
@@ -122,7 +122,7 @@ func (e *evaluation) addJudgeBags() error {
 	return nil
 }
 
-func (e *evaluation) addJudgeHeads() error {
+func (e *evaluation) addJudgeHeads(stderr io.Writer) error {
 	paths, err := attributes.Split(e.judgeHead)
 	if err != nil || len(paths) == 0 {
 		return err
@@ -147,6 +147,9 @@ func (e *evaluation) addJudgeHeads() error {
 		}
 		if t.class, err = e.openJudge(paths[i], label); err != nil {
 			return err
+		}
+		if slices.Index(paths, paths[i]) == i {
+			attributes.Warn(stderr, t.class.head, "-judge_head "+paths[i], t.class.model)
 		}
 	}
 	return nil

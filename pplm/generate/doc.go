@@ -23,12 +23,17 @@
 //	-D topics=science      a class of a head that belongs to the embedded model
 //
 // On a terminal both texts grow side by side, with the bag's words in colour (unless
-// NO_COLOR is set), and further samples, which advance with the first in one batch,
-// follow when they are whole. Elsewhere the texts come one below another when all are
-// made, or with -json as an object a line: first the effective flags, which -config
-// reads, then each sample with its tokens and their probabilities. So nothing is
-// half-written where there is an error. Ctrl-C ends the texts early, with status 0;
-// JSON and ranked samples, which would not be whole, with an error.
+// NO_COLOR is set). In a pipe or a file they come one below another: a line with what
+// the text is, the text token by token, in whole characters, and a line with its score
+// and its words of bags. (With -columns they stand side by side there too and come
+// line by line; with -colorama a word is held back until the next token tells whether
+// it has ended.) Further samples, which advance with the first in one batch, follow
+// when they are whole. An error cuts the text short. Ctrl-C ends the texts early, with
+// status 0; one that has not begun is left out.
+//
+// Ranked samples and JSON come when all are made, and not at all where there is an
+// error or Ctrl-C. -json writes an object a line: first the effective flags, which
+// -config reads, then each sample with its tokens and their probabilities.
 //
 // The same flags give the same text, on any number of threads.
 package main

@@ -72,9 +72,9 @@ func (s *settings) flags() *command.Flags {
 	s.steering.DistinctFlag(g)
 	g = f.Group("Output")
 	g.Add(&s.compare, "compare", "writes the unsteered text beside the steered one")
-	g.Add(&s.json, "json", "an object a line for programs: the flags, then the samples, with every token's probability p, in the steered and in the plain model, and the divergence of both")
+	g.Add(&s.json, "json", "an object a line for programs: the flags, then the samples, with every token's probability p, in the steered and in the plain model, and the divergence of both. It comes when all samples are made, or not at all")
 	g.Add(&s.colour, "colorama", "bag words in colour; not given: on a terminal, unless NO_COLOR is set")
-	g.Add(&s.columns, "columns", "the `width` of side-by-side text; 0: that of the terminal, or else one text below another")
+	g.Add(&s.columns, "columns", "the `width` of side-by-side text; 0: that of the terminal, or else one text below another, token by token")
 	s.machine.Flags(f)
 	return f
 }

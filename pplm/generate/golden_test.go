@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -94,11 +95,14 @@ func fromJSON(t *testing.T, out string) (texts []string) {
 	return texts
 }
 
+// note is the line below a text.
+var note = regexp.MustCompile(`\n\((log p -?\d+\.\d\d)?(, )?(\d+ bag words?)?\)$`)
+
 func fromText(t *testing.T, out string) (texts []string) {
 	for part := range strings.SplitSeq(strings.TrimSuffix(out, "\n\n"), "\n\n= ") {
 		_, text, found := strings.Cut(part, " =\n")
 		require.True(t, found, out)
-		texts = append(texts, text)
+		texts = append(texts, note.ReplaceAllString(text, ""))
 	}
 	return texts
 }

@@ -48,13 +48,15 @@ func (s *settings) write(ctx context.Context, f *command.Flags, terminal bool, s
 	return p.run(ctx, m)
 }
 
-// look finds out how wide the text is and whether it has colours.
+// look finds out how wide the text is, whether it has colours and where it is seen
+// as it grows.
 func (p *printer) look(terminal bool) {
 	if !p.flags.Given("colorama") {
 		p.colour = terminal && os.Getenv("NO_COLOR") == ""
 	}
+	p.live = !p.json && !p.chosen.Ranked
+	p.counts = command.Terminal(p.stderr) && (!p.live || regular(p.stdout))
 	if p.json {
-		p.columns = 0
 		return
 	}
 	if terminal && (p.columns == 0 || !p.flags.Given("columns")) {
@@ -65,7 +67,9 @@ func (p *printer) look(terminal bool) {
 			}
 		}
 	}
-	p.live = terminal && !p.chosen.Ranked
+	if p.columns > 0 {
+		p.view = newColumns(p.stdout, p.columns, len(p.sides), p.colour, p.live && terminal)
+	}
 }
 
 // sides are the unsteered texts and the steered ones, as far as they are asked for.

@@ -52,31 +52,26 @@ func (s *side) add(tokens []pplm.Token) {
 	}
 }
 
+// begun tells whether there is any text: what was asked for, if it was only that.
+func (s *side) begun() bool { return len(s.tokens[0]) > 0 || s.samples != nil }
+
 // printer generates texts and prints them.
 type printer struct {
 	*settings
 	flags          *command.Flags
 	sides          []*side
 	stdout, stderr io.Writer
-	live           bool // the first sample is printed as it grows
-	view           *columns
+	live           bool     // the first sample is printed as it grows
+	counts         bool     // stderr says how many tokens there are
+	view           *columns // nil where there are none
 }
 
 func (p *printer) run(ctx context.Context, m *models.Model) error {
-	if p.columns > 0 {
-		p.view = newColumns(p.stdout, p.columns, len(p.sides), p.colour, p.live)
+	if p.live && p.view == nil {
+		return p.runStream(ctx, m)
 	}
-	err := p.generate(ctx, m)
-	if !p.live && command.Terminal(p.stderr) {
-		fmt.Fprint(p.stderr, clearLine)
-	}
-	for _, s := range p.sides {
-		for _, t := range s.texts {
-			t.end()
-		}
-	}
-	stopped := ctx.Err() != nil && errors.Is(err, ctx.Err()) && !p.json && !p.chosen.Ranked && len(p.sides[0].tokens[0]) > 0
-	if err != nil && !stopped {
+	err := p.generate(ctx, m, p.sides, p.grow)
+	if err != nil && !p.stopped(ctx, err) {
 		if p.live && len(p.sides[0].tokens[0]) > 0 {
 			return errors.Join(err, p.view.end(p.column(0)))
 		}
@@ -88,14 +83,21 @@ func (p *printer) run(ctx context.Context, m *models.Model) error {
 	case p.view != nil:
 		return p.printColumns()
 	}
-	return p.printTexts()
+	return p.printTexts(&stream{w: p.stdout, colour: p.colour}, 0)
 }
 
-// generate advances all sides token by token, and prints the first sample where
-// that is to be seen live.
-func (p *printer) generate(ctx context.Context, m *models.Model) error {
+// stopped tells whether generation ended with err because ctx did, and what there
+// is may be printed all the same.
+func (p *printer) stopped(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, ctx.Err()) && !p.json && !p.chosen.Ranked && len(p.sides[0].tokens[0]) > 0
+}
+
+// generate makes the texts of sides, which grown hears of after each of their tokens,
+// counted from 1.
+func (p *printer) generate(ctx context.Context, m *models.Model, sides []*side, grown func(n int) error) error {
+	defer p.end(sides)
 	var generators []*pplm.Generator
-	for _, s := range p.sides {
+	for _, s := range sides {
 		g, err := pplm.NewGenerator(ctx, m, s.request)
 		if err != nil {
 			return err
@@ -109,9 +111,12 @@ func (p *printer) generate(ctx context.Context, m *models.Model) error {
 			if err != nil {
 				return err
 			}
-			p.sides[i].add(tokens)
+			sides[i].add(tokens)
 		}
-		if err := p.progress(n + 1); err != nil {
+		if p.counts {
+			fmt.Fprintf(p.stderr, clearLine+"%d of %d tokens", n+1, p.length)
+		}
+		if err := grown(n + 1); err != nil {
 			return err
 		}
 	}
@@ -120,17 +125,26 @@ func (p *printer) generate(ctx context.Context, m *models.Model) error {
 		if err != nil {
 			return err
 		}
-		p.sides[i].samples = samples
+		sides[i].samples = samples
 	}
 	return nil
 }
 
-// progress shows how far the texts are.
-func (p *printer) progress(n int) error {
-	if !p.live {
-		if command.Terminal(p.stderr) {
-			fmt.Fprintf(p.stderr, clearLine+"%d of %d tokens", n, p.length)
+// end ends the texts of sides.
+func (p *printer) end(sides []*side) {
+	if p.counts {
+		fmt.Fprint(p.stderr, clearLine)
+	}
+	for _, s := range sides {
+		for _, x := range s.texts {
+			x.end()
 		}
+	}
+}
+
+// grow prints the first sample's columns after the n-th token, where they are live.
+func (p *printer) grow(n int) error {
+	if !p.live {
 		return nil
 	}
 	if n == 1 {
@@ -189,39 +203,13 @@ func (p *printer) printColumns() error {
 	return nil
 }
 
-// printTexts prints one text below another.
-func (p *printer) printTexts() error {
-	var b strings.Builder
-	for _, i := range p.shown() {
-		for _, s := range p.sides {
-			title := s.title
-			if s.steered {
-				title = "steered: " + title
-			}
-			if p.samples > 1 {
-				title += fmt.Sprintf(", sample %d", i+1)
-			}
-			if note := p.note(s, i); note != "" {
-				title += " " + note
-			}
-			content := s.texts[i].content
-			if p.colour {
-				content = paint(content, span{0, len(content)}, s.texts[i].words, true)
-			}
-			fmt.Fprintf(&b, "= %s =\n%s\n\n", title, content)
-		}
-	}
-	_, err := io.WriteString(p.stdout, b.String())
-	return err
-}
-
 // note says how far a text has what is wanted, empty where that is not known.
 func (p *printer) note(s *side, i int) string {
 	var parts []string
 	if s.samples != nil && len(s.names) > 0 && (s.steered || !p.each || len(s.names) == 1) {
 		parts = append(parts, fmt.Sprintf("log p %.2f", s.samples[i].Score))
 	}
-	if n := len(s.texts[i].words); len(s.texts[i].bags) > 0 {
+	if n := len(s.texts[i].words); s.texts[i].bags.tokens > 0 {
 		word := "words"
 		if n == 1 {
 			word = "word"

@@ -12,18 +12,22 @@ import (
 )
 
 // finder finds the words of bags by their last token.
-type finder map[int32][]pplm.Word
+type finder struct {
+	words  map[int32][]pplm.Word
+	tokens int // of the longest
+}
 
 // newFinder finds the words of those bags that are steered towards.
 func newFinder(wanted []*attributes.Attribute) finder {
-	f := finder{}
+	f := finder{words: map[int32][]pplm.Word{}}
 	for _, a := range wanted {
 		if a.Bag == nil || a.Spec.Not {
 			continue
 		}
 		for _, w := range a.Bag.Words {
 			last := w.Tokens[len(w.Tokens)-1]
-			f[last] = append(f[last], w)
+			f.words[last] = append(f.words[last], w)
+			f.tokens = max(f.tokens, len(w.Tokens))
 		}
 	}
 	return f
@@ -31,7 +35,7 @@ func newFinder(wanted []*attributes.Attribute) finder {
 
 // longest is the longest word that tokens end with.
 func (f finder) longest(tokens []int32) (found pplm.Word, ok bool) {
-	for _, w := range f[tokens[len(tokens)-1]] {
+	for _, w := range f.words[tokens[len(tokens)-1]] {
 		n := len(w.Tokens)
 		if n > len(found.Tokens) && n <= len(tokens) && slices.Equal(tokens[len(tokens)-n:], w.Tokens) {
 			found, ok = w, true
@@ -80,6 +84,23 @@ func (t *text) drop(from int) {
 	for n := len(t.words); n > 0 && t.words[n-1].to >= from; n-- {
 		t.words = t.words[:n-1]
 	}
+}
+
+// settled is the place in content before which no further token adds or drops a
+// word. One that the next token completes begins within the newest tokens, one fewer
+// than the longest word has; it drops words that overlap it, and the one at the end.
+func (t *text) settled() int {
+	at, newest := len(t.content), max(0, t.bags.tokens-1)
+	for _, piece := range t.pieces[max(0, len(t.pieces)-newest):] {
+		at -= len(piece)
+	}
+	for _, w := range slices.Backward(t.words) {
+		if w.to <= at && w.to < len(t.content) {
+			break
+		}
+		at = min(at, w.from)
+	}
+	return at
 }
 
 // end adds what stands for an incomplete character.
@@ -133,8 +154,8 @@ const (
 	reset = "\x1b[0m"
 )
 
-// paint is content[s.from:s.to] with words in colour. Control characters, which a
-// terminal would obey, become U+FFFD.
+// paint is content[s.from:s.to] with words in colour. Control characters but for
+// newlines, which a terminal would obey, become U+FFFD.
 func paint(content string, s span, words []span, colour bool) string {
 	var b strings.Builder
 	at := s.from
@@ -155,7 +176,7 @@ func printable(s string) string {
 		switch {
 		case r == '\t':
 			return ' '
-		case unicode.IsControl(r):
+		case unicode.IsControl(r) && r != '\n':
 			return utf8.RuneError
 		}
 		return r

@@ -58,7 +58,9 @@ func (m *Model) load(w *weights) (hash string, err error) {
 	h, inPlace := newHash(), false
 	for _, s := range slots {
 		f := w.tensors[s.name]
-		h.add(s.name, f.x)
+		if err := h.add(s.name, f.x); err != nil {
+			return "", fmt.Errorf("%s: tensor %q: %w", f.path, f.x.Name, err)
+		}
 		if x := m.mapped(s, f.x); x != nil {
 			s.put(x)
 			inPlace = true

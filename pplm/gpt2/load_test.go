@@ -1,9 +1,11 @@
 package gpt2
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -219,6 +221,37 @@ func TestHash(t *testing.T) {
 	}
 	assert.Len(t, seen, 4)
 	assert.Contains(t, seen, openModel(t, tensor.Float32, dir).Info().Hash)
+}
+
+// The same numbers have the same hash, however files store them.
+func TestHashOfStored(t *testing.T) {
+	f := newFolder(t)
+	for name, x := range f.tensors {
+		x.Data = slices.Clone(x.Data)
+		for i := 0; i < len(x.Data); i += 4 { // what bfloat16 can hold
+			clear(x.Data[i : i+2])
+		}
+		f.tensors[name] = x
+	}
+	hash := openModel(t, tensor.Float32, f.write(t)).Info().Hash
+	for dtype, stored := range map[safetensors.DType]func(b []byte) []byte{
+		safetensors.BF16: func(b []byte) []byte { return b[2:] },
+		safetensors.F64: func(b []byte) []byte {
+			x := math.Float32frombits(binary.LittleEndian.Uint32(b))
+			return binary.LittleEndian.AppendUint64(nil, math.Float64bits(float64(x)))
+		},
+	} {
+		g := f.clone()
+		for name, x := range g.tensors {
+			var data []byte
+			for b := range slices.Chunk(x.Data, 4) {
+				data = append(data, stored(b)...)
+			}
+			x.DType, x.Data = dtype, data
+			g.tensors[name] = x
+		}
+		assert.Equal(t, hash, openModel(t, tensor.Float32, g.write(t)).Info().Hash, dtype)
+	}
 }
 
 func TestOpenRejects(t *testing.T) {

@@ -6,8 +6,8 @@
 // files, a safetensors file with a JSON file beside it that names the classes and
 // the language model, and the reference program's (.pt and its _meta.json), by
 // path or, for the published ones, by name in a folder; nothing is downloaded.
-// [Save] writes ours, each file in one step. [Head.Check] refuses a language model
-// that the head was not trained on.
+// [Head.Save] writes ours, each file in one step. [Head.Check] refuses a language
+// model that the head was not trained on.
 //
 // A [Trainer] fits a head to representations by logistic regression with Adam, as
 // the reference does; [Fit] runs epochs. The representations

@@ -26,9 +26,10 @@ type Fitting struct {
 	Seed    uint64 // of the shuffling
 
 	// Batched and Evaluated, where not nil, hear of each batch's loss and of each
-	// epoch's test result, which is nil where there is nothing to test on.
-	Batched   func(epoch, batch int, loss float64)
-	Evaluated func(epoch int, r *Result)
+	// epoch's test result, which is nil where there is nothing to test on. An error
+	// of theirs ends the training.
+	Batched   func(epoch, batch int, loss float64) error
+	Evaluated func(epoch int, r *Result) error
 }
 
 // Fit trains h and returns the result of the last epoch on the texts to test on,
@@ -53,7 +54,9 @@ func Fit(ctx context.Context, b backend.Backend, h *Head, d Data, f Fitting) (*R
 			}
 		}
 		if f.Evaluated != nil {
-			f.Evaluated(epoch, r)
+			if err := f.Evaluated(epoch, r); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return r, t.Store()
@@ -94,7 +97,9 @@ func (t *Trainer) epoch(ctx context.Context, d Data, f Fitting, epoch int) error
 			return fmt.Errorf("batch %d: %w", batch+1, err)
 		}
 		if f.Batched != nil {
-			f.Batched(epoch, batch, loss)
+			if err := f.Batched(epoch, batch, loss); err != nil {
+				return err
+			}
 		}
 		batch++
 	}

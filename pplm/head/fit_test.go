@@ -2,6 +2,7 @@ package head
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -40,8 +41,8 @@ func TestFit(t *testing.T) {
 		batches, epochs := 0, 0
 		r, err := Fit(t.Context(), b, h, d, Fitting{
 			Rate: 0.01, Epochs: 5, Batch: 50, Seed: 2,
-			Batched:   func(_, _ int, _ float64) { batches++ },
-			Evaluated: func(_ int, r *Result) { epochs++ },
+			Batched:   func(_, _ int, _ float64) error { batches++; return nil },
+			Evaluated: func(_ int, r *Result) error { epochs++; return nil },
 		})
 		require.NoError(t, err)
 		assert.Equal(t, 5*7, batches)
@@ -85,7 +86,10 @@ func TestFitShuffles(t *testing.T) {
 	h, err := New([]string{"a", "b"}, 3, 3)
 	require.NoError(t, err)
 	var losses []float64
-	how := Fitting{Rate: 1e-12, Epochs: 2, Batch: 8, Batched: func(_, _ int, loss float64) { losses = append(losses, loss) }}
+	how := Fitting{Rate: 1e-12, Epochs: 2, Batch: 8, Batched: func(_, _ int, loss float64) error {
+		losses = append(losses, loss)
+		return nil
+	}}
 	_, err = Fit(t.Context(), b, h, d, how)
 	require.NoError(t, err)
 	assert.Greater(t, math.Abs(losses[0]-losses[4]), 1e-3)
@@ -93,6 +97,32 @@ func TestFitShuffles(t *testing.T) {
 	_, err = Fit(t.Context(), b, h, d, how)
 	require.NoError(t, err)
 	assert.InDeltaSlice(t, losses[:4], losses[4:], 1e-6)
+}
+
+// An error of who hears of a batch or an epoch ends the training there.
+func TestFitStopped(t *testing.T) {
+	b := openBackend(t)
+	d := clouds(b, 20, 3)
+	defer backend.Release(b, d.X)
+	h, err := New([]string{"a", "b"}, 3, 3)
+	require.NoError(t, err)
+	before, heard, enough := h.Weight[0], 0, errors.New("enough")
+	second := func() error {
+		if heard++; heard == 2 {
+			return enough
+		}
+		return nil
+	}
+	for _, how := range []Fitting{
+		{Rate: 0.1, Epochs: 3, Batch: 8, Batched: func(_, _ int, _ float64) error { return second() }},
+		{Rate: 0.1, Epochs: 3, Batch: 8, Evaluated: func(int, *Result) error { return second() }},
+	} {
+		heard = 0
+		_, err = Fit(t.Context(), b, h, d, how)
+		assert.ErrorIs(t, err, enough)
+		assert.Equal(t, 2, heard)
+		assert.Equal(t, before, h.Weight[0], "the head is as it was")
+	}
 }
 
 func TestFitErrors(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -64,7 +65,10 @@ func TestGoldenTraining(t *testing.T) {
 				}
 				data := Data{X: x, Y: c.Labels, Train: rows[:c.Train], Test: rows[c.Train:]}
 				var losses []float64
-				how := Fitting{Batch: c.Batch, InOrder: true, Batched: func(_, _ int, loss float64) { losses = append(losses, loss) }}
+				how := Fitting{Batch: c.Batch, InOrder: true, Batched: func(_, _ int, loss float64) error {
+					losses = append(losses, loss)
+					return nil
+				}}
 				for i, w := range want {
 					epoch := strconv.Itoa(i + 1)
 					losses = nil
@@ -132,13 +136,22 @@ func TestGoldenPublished(t *testing.T) {
 // The heads that the command-line cases use, legacy and zip, hold the same.
 func TestGoldenFormats(t *testing.T) {
 	golden.Each(t, "pplm", func(t *testing.T, g *golden.Case) {
-		text, err := os.ReadFile(filepath.Join(g.Dir, "meta.json"))
+		var c struct {
+			Args struct {
+				Weights string `json:"discrim_weights"` // from the folder of the set
+				Meta    string `json:"discrim_meta"`
+			} `json:"args"`
+		}
+		g.Decode(t, &c)
+		weights := filepath.Join(g.Dir, "..", c.Args.Weights)
+		names := filepath.Join(g.Dir, "..", c.Args.Meta)
+		text, err := os.ReadFile(names)
 		require.NoError(t, err)
 		var m meta
 		require.NoError(t, json.Unmarshal(text, &m))
-		zipped, err := Load(filepath.Join(g.Dir, "head.pt"))
+		zipped, err := Load(weights)
 		require.NoError(t, err)
-		legacy, err := LoadTorch(filepath.Join(g.Dir, "head_legacy.pt"), filepath.Join(g.Dir, "meta.json"))
+		legacy, err := LoadTorch(strings.TrimSuffix(weights, ".pt")+"_legacy.pt", names)
 		require.NoError(t, err)
 		assert.Equal(t, zipped, legacy)
 		assert.Len(t, zipped.Weight, m.Classes*m.Width)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,7 +68,10 @@ func (h *Head) validate() error {
 	return nil
 }
 
-// Check tells whether the head reads the hidden states of a language model.
+// Check tells whether the head reads the hidden states of a language model. With a
+// hash the hash decides, since a model's name is that of its folder, which anybody
+// may rename. Without one, as in the reference's files, only the width is known to
+// be wrong or right, and [Head.Doubt] says what is not.
 func (h *Head) Check(model, hash string, width int) error {
 	if h.Width != width {
 		return fmt.Errorf("the head reads hidden states of width %d, of the language model %q; those of %q have width %d", h.Width, h.Model, model, width)
@@ -76,6 +80,16 @@ func (h *Head) Check(model, hash string, width int) error {
 		return fmt.Errorf("the head was trained on the language model %q with the hash %.12s, and %q has the hash %.12s", h.Model, h.Hash, model, hash)
 	}
 	return nil
+}
+
+// Doubt is a warning, where the head has no hash and a language model that it fits
+// has another name than the one it was trained on; else it is empty. Of names that
+// are paths the last part counts.
+func (h *Head) Doubt(model string) string {
+	if h.Hash != "" || h.Model == "" || filepath.Base(h.Model) == filepath.Base(model) {
+		return ""
+	}
+	return fmt.Sprintf("the head was trained on the language model %q and its file has no hash: nothing tells whether %q is the same", h.Model, model)
 }
 
 // Class finds a class by its name, in which a space may stand as _, or by its

@@ -69,6 +69,18 @@ func TestCheck(t *testing.T) {
 	assert.NoError(t, h.Check("other", "fedcba9876543210", 4))
 }
 
+func TestDoubt(t *testing.T) {
+	h := example(t)
+	assert.Empty(t, h.Doubt("other"), "Check compares the hash")
+	h.Hash = ""
+	assert.Equal(t, `the head was trained on the language model "gpt2" and its file has no hash: nothing tells whether "other" is the same`, h.Doubt("other"))
+	assert.Empty(t, h.Doubt("gpt2"))
+	h.Model = "models/gpt2"
+	assert.Empty(t, h.Doubt("gpt2"))
+	h.Model = ""
+	assert.Empty(t, h.Doubt("other"), "the file names none")
+}
+
 func TestLogProbs(t *testing.T) {
 	h := &Head{Classes: []string{"a", "b"}, Width: 2, Weight: []float64{1000, 0, 0, 1}, Bias: []float64{0, 3}}
 	p := h.LogProbs([]float64{1, -2})

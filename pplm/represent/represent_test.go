@@ -108,13 +108,17 @@ func fit(t *testing.T, m *gpt2.Model, g *golden.Case, c trainCase, x *tensor.Ten
 	var losses []float64
 	_, err := head.Fit(t.Context(), m.Backend, h, d, head.Fitting{
 		Rate: c.Rate, Epochs: len(want.Epochs), Batch: c.Batch, InOrder: true,
-		Batched: func(_, _ int, loss float64) { losses = append(losses, loss) },
-		Evaluated: func(epoch int, r *head.Result) {
+		Batched: func(_, _ int, loss float64) error {
+			losses = append(losses, loss)
+			return nil
+		},
+		Evaluated: func(epoch int, r *head.Result) error {
 			w := want.Epochs[epoch-1]
 			golden.Near(t, w.Losses, losses, 5e-5, "losses")
 			golden.Near(t, []float64{w.Test}, []float64{r.Loss}, 5e-5, "test loss")
 			assert.InDelta(t, w.Right, float64(r.Correct())/float64(r.Texts), 1e-12)
 			losses = nil
+			return nil
 		},
 	})
 	require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/internal/command"
 	"github.com/tiller-ml/tiller/nn/bpe"
 	"github.com/tiller-ml/tiller/nn/optim"
@@ -63,7 +64,7 @@ func parseArgs(args []string, stdout io.Writer) (*settings, *command.Flags, erro
 // frozen are the flags that a resumed run cannot change.
 var frozen = []string{
 	"split", "tokens", "emsize", "nhid", "nlayers", "attention", "heads", "mem",
-	"batch_size", "bptt", "fixed-bptt", "accumulate", "optimizer", "seed", "dtype",
+	"batch_size", "bptt", "fixed-bptt", "accumulate", "optimizer", "seed", "dtype", "second_pass",
 }
 
 var optimizers = []optim.Kind{optim.SGD, optim.Adam, optim.AdamW, optim.LAMB}
@@ -111,6 +112,7 @@ func (s *settings) check() error {
 		{"hold", s.hold >= 0, "0 or more"},
 		{"steps", s.steps >= 0 && s.steps <= maxSteps, fmt.Sprintf("from 0 to %d", maxSteps)},
 		{"epochs", s.epochs >= 0, "0 or more"},
+		{"second_pass", s.secondPass >= 0, "0 or more"},
 		{"minutes", s.minutes >= 0, "0 or more"},
 		{"log-interval", s.logInterval >= 1, "at least 1"},
 		{"eval-interval", s.evalInterval >= 0, "0 or more"},
@@ -119,6 +121,7 @@ func (s *settings) check() error {
 		{"save-minutes", s.saveMinutes >= 0, "0 or more"},
 		{"sample", s.sample >= 0, "0 or more"},
 		{"threads", s.machine.Threads >= 0, "0 or more"},
+		{"device", s.machine.Device >= 0, "0 or more"},
 	} {
 		if !c.ok {
 			return fmt.Errorf("-%s is out of range: want %s", c.name, c.want)
@@ -135,13 +138,15 @@ func (s *settings) checkTogether() error {
 		return fmt.Errorf("unknown optimizer %q: want one of %v", s.optimizer, optimizers)
 	case s.minLR > 0 && s.schedule != cosine:
 		return fmt.Errorf("-min_lr is for -schedule %s", cosine)
+	case s.secondPass > 0 && (s.epochs == 0 || s.schedule != constant || s.cooldown > 0):
+		return fmt.Errorf("-second_pass is for -epochs and -schedule %s without -cooldown", constant)
 	case s.cooldown > 0 && s.schedule != constant:
 		return fmt.Errorf("-cooldown is for -schedule %s", constant)
 	case s.steps == 0 && s.epochs == 0 && s.minutes == 0:
 		return fmt.Errorf("a run needs an end: -minutes, -steps or -epochs")
 	}
-	if d, err := tensor.ParseDType(s.dtype); err != nil || d != tensor.Float32 && d != tensor.Float64 {
-		return fmt.Errorf("-dtype %s: want float32 or float64", s.dtype)
+	if _, ok := numbers[s.dtype]; !ok {
+		return fmt.Errorf("-dtype %s: want float32, float64, tf32 or bf16", s.dtype)
 	}
 	if _, err := corpus.ParseSplit(s.split); err != nil {
 		return err
@@ -154,6 +159,18 @@ func (s *settings) checkTogether() error {
 	}
 	_, err := s.modelConfig(256)
 	return err
+}
+
+// numbers are what -dtype names: the tensors' type, and what products of float32
+// are computed in.
+var numbers = map[string]struct {
+	tensors  tensor.DType
+	products backend.Precision
+}{
+	"float32": {tensor.Float32, backend.Full},
+	"float64": {tensor.Float64, backend.Full},
+	"tf32":    {tensor.Float32, backend.TF32},
+	"bf16":    {tensor.Float32, backend.BF16},
 }
 
 // What -tokens takes.

@@ -46,13 +46,17 @@ func (t *trainer) timeLeft() time.Duration {
 	return time.Duration(left * float64(time.Second)).Round(time.Second)
 }
 
-// settle finds the number of steps, where the flags say it.
+// settle finds the number of steps, and where the second pass begins, where the
+// flags say it.
 func (t *trainer) settle() {
 	t.total = t.steps
 	if t.epochs == 0 {
 		return
 	}
-	if n := t.stepsIn(t.epochs, t.stream.Rows); t.total == 0 || n < t.total {
+	if t.secondPass > 0 {
+		t.turn = t.stepsIn(t.epochs, t.stream.Rows)
+	}
+	if n := t.stepsIn(t.epochs+t.secondPass, t.stream.Rows); t.total == 0 || n < t.total {
 		t.total = n
 	}
 }

@@ -22,7 +22,7 @@ func (t *trainer) evaluationEvery() int {
 // yet. A run that is resumed at such a step evaluates it first.
 func (t *trainer) evaluationDue() bool {
 	every := t.evaluationEvery()
-	due := t.total > 0 && t.Step >= t.total || every > 0 && t.Step%every == 0
+	due := t.total > 0 && t.Step >= t.total || every > 0 && t.Step%every == 0 || t.Step == t.turn
 	return due && t.Step > t.Evaluated
 }
 

@@ -27,7 +27,7 @@ type settings struct {
 	warmup, cooldown, hold        int
 	dropout, dropouth, dropouti   float64
 	seed                          uint64
-	steps, epochs                 int
+	steps, epochs, secondPass     int
 	minutes                       float64
 	logInterval, evalInterval     int
 	saveInterval, evalBatch       int
@@ -117,6 +117,7 @@ func (s *settings) endFlags(g *command.Group) {
 	g.Add(&s.minutes, "minutes", "time to end in, on the clock. Without -steps and -epochs the number of steps is chosen to fit, by the speed of the first ones; with them it stops the run, which can then be resumed, and none is the default. 0: none")
 	g.Add(&s.steps, "steps", "number of steps; 0: as -epochs or -minutes say")
 	g.Add(&s.epochs, "epochs", "passes over the training text; 0: as -steps or -minutes say")
+	g.Add(&s.secondPass, "second_pass", "`epochs` that follow these at half the rate, which rises anew, from the best model so far, as the model's authors trained theirs; 0: none. It wants -epochs and -schedule constant")
 }
 
 func (s *settings) reportFlags(g *command.Group) {
@@ -131,7 +132,7 @@ func (s *settings) reportFlags(g *command.Group) {
 	g.Add(&s.sample, "sample", "`bytes` of text that the model writes after each evaluation; 0: none")
 	g.Add(&s.sampleTemperature, "sample-temperature", "of that text: below 1 is more cautious, 0 always takes the likeliest")
 	g.Add(&s.sampleTopP, "sample-top_p", "of that text: only the likeliest bytes or tokens that add up to this probability; 1: all")
-	g.Add(&s.dtype, "dtype", "the `type` of all numbers: float32, or float64 at about half the speed")
+	g.Add(&s.dtype, "dtype", "the `type` of numbers: float32; float64, at about half the speed; with -backend cublas also tf32 and bf16, float32 with the factors of products rounded to 10 bits or to bfloat16, in which layers then keep what they need for the backward pass. Weights, norms, softmax and the optimizer's memory stay float32, and no scaling of the loss is needed")
 }
 
 // modelConfig is the model for a vocabulary of n symbols.

@@ -22,6 +22,7 @@ type position struct {
 	Tokens    int64   `json:"tokens"`    // targets learnt from
 	Evaluated int     `json:"evaluated"` // the step of the last evaluation
 	Best      *score  `json:"best"`      // nil before the first evaluation
+	Turned    bool    `json:"turned"`    // the second pass has begun
 	Since     tally   `json:"since"`     // the last log line
 	Wall      float64 `json:"wall_s"`    // seconds that the run has taken
 }
@@ -46,6 +47,7 @@ type trainer struct {
 	learner
 	position
 	total   int // steps of the run, 0 while they are not known
+	turn    int // the first pass's last step, 0 where there is no second
 	pace    pace
 	report  report
 	clock   clock
@@ -68,6 +70,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, tell sink) (err e
 	if err := t.texts.open(ctx, s, from); err != nil {
 		return err
 	}
+	s.machine.Precision = numbers[s.dtype].products
 	if t.backend, err = s.machine.Open(); err != nil {
 		return err
 	}
@@ -102,6 +105,11 @@ func (t *trainer) train(ctx context.Context) error {
 		if t.total > 0 && t.Step >= t.total {
 			return nil
 		}
+		if t.turn > 0 && t.Step >= t.turn && !t.Turned {
+			if err := t.secondPassBegins(); err != nil {
+				return err
+			}
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -134,7 +142,7 @@ func (t *trainer) train(ctx context.Context) error {
 			return t.diverged(nats/float64(tokens), norm, grads)
 		}
 		t.Step++
-		rate := t.rate(t.Step, t.total)
+		rate := t.rateNow()
 		t.rule.Step(grads, rate)
 		backend.Release(t.backend, grads...)
 		t.stepped(nats, tokens, time.Since(start).Seconds())

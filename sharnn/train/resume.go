@@ -14,7 +14,6 @@ import (
 	"github.com/tiller-ml/tiller/internal/command"
 	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn"
-	"github.com/tiller-ml/tiller/tensor"
 	"github.com/tiller-ml/tiller/tensor/safetensors"
 )
 
@@ -76,11 +75,7 @@ func (t *trainer) begin() error {
 	if err != nil {
 		return err
 	}
-	dtype, err := tensor.ParseDType(t.dtype)
-	if err != nil {
-		return err
-	}
-	if err := t.learner.open(config, dtype, t.settings); err != nil {
+	if err := t.learner.open(config, numbers[t.dtype].tensors, t.settings); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(t.out, 0o755); err != nil {
@@ -139,6 +134,11 @@ func (t *trainer) resumeFrom(from *saved) error {
 		}
 	}
 	t.position = snap.position
+	if c, ok := t.backend.(backend.Chooser); ok {
+		if err := c.Choose(snap.Kernels); err != nil {
+			t.report.printf("%v: the run goes on with other kernels, and its last bits may differ", err)
+		}
+	}
 	t.clock.before, t.savedAt = snap.Wall, snap.Step
 	keep := int64(-1)
 	if snap.Log == t.log {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/nn/bpe"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/tensor/safetensors"
@@ -43,6 +44,10 @@ type snapshot struct {
 	TextBytes      int            `json:"text_bytes"`
 	Log            string         `json:"log"`       // as -log
 	LogBytes       int64          `json:"log_bytes"` // of the log when this was saved
+
+	// Kernels are the backend's choices, if it makes any: with others the last bits
+	// of all that follows would differ.
+	Kernels map[string]string `json:"kernels,omitempty"`
 }
 
 func (t *trainer) lastDir() string { return filepath.Join(t.out, "last") }
@@ -95,7 +100,11 @@ func (t *trainer) fill(dir string) error {
 		return err
 	}
 	t.Wall = t.wall()
-	doc, err := json.MarshalIndent(snapshot{t.position, memory.Steps, t.sha256, t.size, t.log, t.report.size}, "", "  ")
+	snap := snapshot{t.position, memory.Steps, t.sha256, t.size, t.log, t.report.size, nil}
+	if c, ok := t.backend.(backend.Chooser); ok {
+		snap.Kernels = c.Choices()
+	}
+	doc, err := json.MarshalIndent(snap, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,14 @@ func (s *settings) rate(step, total int) float64 {
 	return optim.Cosine(s.lr, s.minLR, top, total-top)(step)
 }
 
+// rateNow is the learning rate of the step at hand.
+func (t *trainer) rateNow() float64 {
+	if t.Turned {
+		return optim.WarmupCooldown(t.lr/2, t.warmup, 0)(t.Step - t.turn)
+	}
+	return t.rate(t.Step, t.total)
+}
+
 // segmentRows is the length of a segment that begins at row of rows, the
 // number-th since the run began: about bptt, and no more than is left.
 func (s *settings) segmentRows(number, row, rows int) int {

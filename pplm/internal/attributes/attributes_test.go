@@ -14,9 +14,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tiller-ml/tiller/backend"
+	_ "github.com/tiller-ml/tiller/backend/cpu"
 	"github.com/tiller-ml/tiller/internal/command"
 	"github.com/tiller-ml/tiller/pplm"
 	"github.com/tiller-ml/tiller/pplm/head"
+	"github.com/tiller-ml/tiller/pplm/internal/models"
+	"github.com/tiller-ml/tiller/tensor"
 )
 
 func TestSplit(t *testing.T) {
@@ -139,6 +143,35 @@ func TestEmbeddedHead(t *testing.T) {
 	require.NoError(t, os.Remove("topics.json"))
 	_, err = LoadHead("topics")
 	assert.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// A head that only its width says to belong to the model opens with a warning that
+// names it as it was asked for.
+func TestDoubtfulHead(t *testing.T) {
+	b, err := backend.Open("cpu", backend.Config{})
+	require.NoError(t, err)
+	defer b.Close()
+	m, err := models.Open(b, tensor.Float32, "../../../testdata/golden/pplm/model")
+	require.NoError(t, err)
+	defer m.Free()
+	info := m.Info()
+	for _, tt := range []struct{ model, hash, want string }{
+		{"gpt2-medium", "", `warning: -D !%s=bright:0.5: the head was trained on the language model "gpt2-medium" and its file has no hash: nothing tells whether "model" is the same` + "\n"},
+		{"gpt2-medium", info.Hash, ""},
+		{"model", "", ""},
+	} {
+		h, err := head.New([]string{"dull", "bright"}, info.Width, 1)
+		require.NoError(t, err)
+		h.Model, h.Hash = tt.model, tt.hash
+		path := filepath.Join(t.TempDir(), "mood")
+		require.NoError(t, h.Save(path))
+		var log strings.Builder
+		w := Wanted{Heads: List{Names: []string{"!" + path + "=bright:0.5"}}}
+		opened, err := w.Open(t.Context(), m, 1, nil, &log)
+		require.NoError(t, err)
+		assert.Len(t, opened, 1)
+		assert.Equal(t, strings.Replace(tt.want, "%s", path, 1), log.String())
+	}
 }
 
 // Every setting has a flag, but for the way to draw and the norm, which the

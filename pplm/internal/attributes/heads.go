@@ -3,6 +3,7 @@ package attributes
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -58,4 +59,12 @@ func Fits(h *head.Head, name string, m *models.Model) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
+}
+
+// Warn tells log where nothing but its width says that the head, asked for as spec,
+// belongs to m, which it fits: see [head.Head.Doubt].
+func Warn(log io.Writer, h *head.Head, spec string, m *models.Model) {
+	if doubt := h.Doubt(m.Info().Name); doubt != "" {
+		fmt.Fprintf(log, "warning: %s: %s\n", spec, doubt)
+	}
 }

@@ -50,7 +50,7 @@ type Attribute struct {
 
 // Open opens the attributes, bags of words first. Discriminators look horizon
 // steps ahead. Where take is not nil, it says which words of a bag steer. Words
-// that are dropped are told to log.
+// that are dropped, and heads that may belong to another model, are told to log.
 func (w *Wanted) Open(ctx context.Context, m *models.Model, horizon int, take func(id string, words []string) ([]string, error), log io.Writer) ([]*Attribute, error) {
 	var out []*Attribute
 	for _, text := range w.Bags.Names {
@@ -61,7 +61,7 @@ func (w *Wanted) Open(ctx context.Context, m *models.Model, horizon int, take fu
 		out = append(out, a)
 	}
 	for _, text := range w.Heads.Names {
-		a, err := w.head(m, text, horizon)
+		a, err := w.head(m, text, horizon, log)
 		if err != nil {
 			return nil, fmt.Errorf("-D: %w", err)
 		}
@@ -100,7 +100,7 @@ func (w *Wanted) bag(ctx context.Context, m *models.Model, text string, take fun
 	return &Attribute{Attribute: spec.Apply(bag), Spec: spec, Title: spec.Title(id), Bag: bag}, nil
 }
 
-func (w *Wanted) head(m *models.Model, text string, horizon int) (*Attribute, error) {
+func (w *Wanted) head(m *models.Model, text string, horizon int, log io.Writer) (*Attribute, error) {
 	spec, err := Parse(text, true)
 	if err != nil {
 		return nil, err
@@ -112,6 +112,7 @@ func (w *Wanted) head(m *models.Model, text string, horizon int) (*Attribute, er
 	if err := Fits(h, spec.Name, m); err != nil {
 		return nil, err
 	}
+	Warn(log, h, "-D "+text, m)
 	d := &pplm.Discriminator{Head: h, Class: class, Horizon: horizon}
 	return &Attribute{Attribute: spec.Apply(d), Spec: spec, Title: spec.Title(Base(spec.Name) + "=" + h.Classes[class]), Head: d}, nil
 }

@@ -1,4 +1,4 @@
-package sharnn_test
+package sharnntest
 
 import (
 	"math"
@@ -109,9 +109,9 @@ func (p *part) gradients(t *testing.T) {
 	}
 }
 
-func TestGoldenBoom(t *testing.T) {
+func (s suite) boom(t *testing.T) {
 	golden.Each(t, "sharnn", func(t *testing.T, c *golden.Case) {
-		b, doc := openCPU(t), partCase{}
+		b, doc := s.open(t), partCase{}
 		c.Decode(t, &doc)
 		boom := &sharnn.Boom{Linear1: nn.NewLinear(b, c.DType, doc.Config.Width, doc.Config.Hidden)}
 		if c.Has("param.linear2.weight") {
@@ -123,9 +123,9 @@ func TestGoldenBoom(t *testing.T) {
 	}, "boom*")
 }
 
-func TestGoldenOverparam(t *testing.T) {
+func (s suite) overparam(t *testing.T) {
 	golden.Each(t, "sharnn", func(t *testing.T, c *golden.Case) {
-		b, doc := openCPU(t), partCase{}
+		b, doc := s.open(t), partCase{}
 		c.Decode(t, &doc)
 		over := &sharnn.Overparam{L1: nn.NewLinear(b, c.DType, doc.Config.N, 2*doc.Config.N)}
 		p, in := newPart(t, b, c, over, doc.WithoutGrad, map[string][]int{"x": nil})
@@ -136,9 +136,9 @@ func TestGoldenOverparam(t *testing.T) {
 
 // An attention's keys and values are given once as the same rows, for the
 // gradient of both together, and once apart.
-func TestGoldenAttention(t *testing.T) {
+func (s suite) attention(t *testing.T) {
 	golden.Each(t, "sharnn", func(t *testing.T, c *golden.Case) {
-		b, doc := openCPU(t), partCase{}
+		b, doc := s.open(t), partCase{}
 		c.Decode(t, &doc)
 		n := doc.Config.Hidden
 		t.Run("together", func(t *testing.T) {
@@ -162,9 +162,9 @@ func TestGoldenAttention(t *testing.T) {
 	}, "attention*")
 }
 
-func TestGoldenBlock(t *testing.T) {
+func (s suite) block(t *testing.T) {
 	golden.Each(t, "sharnn", func(t *testing.T, c *golden.Case) {
-		b, doc := openCPU(t), partCase{}
+		b, doc := s.open(t), partCase{}
 		c.Decode(t, &doc)
 		state := []int{doc.Config.B, doc.Config.Width}
 		block := sharnn.NewBlock(b, c.DType, sharnn.Config{
@@ -193,9 +193,9 @@ func TestGoldenBlock(t *testing.T) {
 	}, "block*")
 }
 
-func TestGoldenCollapse(t *testing.T) {
+func (s suite) collapse(t *testing.T) {
 	golden.Each(t, "sharnn", func(t *testing.T, c *golden.Case) {
-		b, doc := openCPU(t), partCase{}
+		b, doc := s.open(t), partCase{}
 		c.Decode(t, &doc)
 		attn := sharnn.NewAttention(b, c.DType, doc.Config.Hidden, 1, false)
 		t.Cleanup(func() { nn.Free(b, attn) })
@@ -226,9 +226,9 @@ func count(m nn.Module) int {
 
 // Another generator cannot draw the reference's numbers: constants must be
 // exact, spreads within 4 standard errors, uniform bounds kept.
-func TestGoldenInit(t *testing.T) {
+func (s suite) initial(t *testing.T) {
 	golden.Each(t, "sharnn", func(t *testing.T, c *golden.Case) {
-		b, doc := openCPU(t), partCase{}
+		b, doc := s.open(t), partCase{}
 		c.Decode(t, &doc)
 		attention, err := sharnn.AttentionLayers("one", doc.Config.Layers)
 		require.NoError(t, err)

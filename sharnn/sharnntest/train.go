@@ -1,4 +1,4 @@
-package sharnn_test
+package sharnntest
 
 import (
 	"fmt"
@@ -33,9 +33,9 @@ func (m modelCase) tolerances(c *golden.Case) (losses, params float64) {
 // arithmetic allows, to a few times what the case itself does with an error of
 // one unit in the last place of its initial parameters: without a least trust
 // ratio LAMB at a high rate multiplies such an error by 10^7 in 30 steps.
-func TestGoldenTraining(t *testing.T) {
+func (s suite) training(t *testing.T) {
 	golden.Each(t, "sharnn", func(t *testing.T, c *golden.Case) {
-		b := openCPU(t)
+		b := s.open(t)
 		var m modelCase
 		c.Decode(t, &m)
 		r := newRun(t, b, c, m, m.model(t, b, c, "init.param."))
