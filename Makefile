@@ -1,7 +1,8 @@
 # test is the whole suite; check is what CI runs; generate needs the modules of
 # the kernel generators; bench prints a table from the Go benchmarks, with
-# options as in make bench ARGS=-quick (ARGS=-h lists them).
-.PHONY: test check race noasm bench generate
+# options as in make bench ARGS=-quick (ARGS=-h lists them); gpu-check builds a
+# program to be run on a machine with an NVIDIA GPU, see docs/gpu.md.
+.PHONY: test check race noasm bench generate gpu-check
 
 test:
 	go test ./...
@@ -24,6 +25,11 @@ noasm:
 
 bench:
 	go run ./bench/table $(ARGS)
+
+# The tags keep other shared libraries than the C library out.
+GPU_CHECK = gpu-check
+gpu-check:
+	CGO_ENABLED=1 go test -c -trimpath -tags gpucheck,netgo,osusergo -o $(GPU_CHECK) ./bench
 
 generate:
 	go generate ./backend/cpu/internal/asm

@@ -39,6 +39,10 @@ type Op struct {
 	// slice.
 	VJP func(c *Call, grads []*tensor.Tensor) []*tensor.Tensor
 
+	// Partial: VJP may leave out a gradient that is asked for, where the results
+	// that were used do not depend on the operand.
+	Partial bool
+
 	// Fused tells whether the backend has the op's kernel.
 	Fused func(b backend.Backend) bool
 
@@ -127,6 +131,15 @@ func (c *Call) Save(dtype tensor.DType, shape ...int) *tensor.Tensor {
 	t := c.alloc(dtype, shape...)
 	c.Saved = append(c.Saved, t)
 	return t
+}
+
+// inner is the dtype of what a fused kernel keeps for its own gradient, beside
+// operands of d.
+func (c *Call) inner(d tensor.DType) tensor.DType {
+	if b, ok := c.Backend.(backend.Inner); ok {
+		return b.Inner(d)
+	}
+	return d
 }
 
 // Tracked tells whether any operand needs a gradient.

@@ -26,7 +26,7 @@ var boomOp = &Op{
 	},
 	Fwd: func(c *Call) {
 		x, w := c.rows(c.Contiguous(c.In[0])), c.Contiguous(c.In[1])
-		u := c.Save(x.DType, x.Shape[0], w.Shape[0])
+		u := c.Save(c.inner(x.DType), x.Shape[0], w.Shape[0])
 		c.Backend.(backend.Boomer).Boom(c.rows(c.Out[0]), u, x, w, c.Contiguous(c.In[2]), c.Attr.(backend.Dropout))
 	},
 	VJP: func(c *Call, grads []*tensor.Tensor) []*tensor.Tensor {

@@ -212,7 +212,8 @@ func (c *Call) binary(f backend.Binary, x, y *tensor.Tensor) *tensor.Tensor {
 }
 
 // unbroadcast folds a gradient to the shape that its operand had before it was
-// broadcast: repeated elements' gradients add up. d is spent.
+// broadcast: repeated elements' gradients add up, in float32 where d is bfloat16.
+// d is spent.
 func (c *Call) unbroadcast(d *tensor.Tensor, shape []int) *tensor.Tensor {
 	folded, same := make([]int, len(d.Shape)), len(d.Shape) == len(shape)
 	lead := len(d.Shape) - len(shape)
@@ -226,7 +227,7 @@ func (c *Call) unbroadcast(d *tensor.Tensor, shape []int) *tensor.Tensor {
 	if same {
 		return d
 	}
-	sum := c.New(d.DType, folded...)
+	sum := c.New(d.DType.Compute(), folded...)
 	c.Backend.Reduce(backend.Sum, sum, d)
 	return c.reshape(sum, shape...)
 }

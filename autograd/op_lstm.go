@@ -31,7 +31,7 @@ var lstmOp = &Op{
 	Fwd: func(c *Call) {
 		call := lstmCall(c)
 		t, b, h := call.Y.Shape[0], call.Y.Shape[1], call.Y.Shape[2]
-		call.Gates = c.Save(call.Y.DType, t, b, 4*h)
+		call.Gates = c.Save(c.inner(call.Y.DType), t, b, 4*h)
 		call.Cells = c.Save(call.Y.DType, t, b, h)
 		c.Backend.(backend.LSTMer).LSTM(call)
 	},

@@ -58,11 +58,11 @@ var matMulOp = &Op{
 	},
 }
 
-// matMul is a b with leading axes broadcast.
+// matMul is a b with leading axes broadcast, in float32 where a is bfloat16.
 func (c *Call) matMul(a, b *tensor.Tensor) *tensor.Tensor {
 	m, n := len(a.Shape)-2, len(b.Shape)-2
 	shape := append(tensor.BroadcastShape("matmul", a.Shape[:m], b.Shape[:n]), a.Shape[m], b.Shape[n+1])
-	d := c.New(a.DType, shape...)
+	d := c.New(a.DType.Compute(), shape...)
 	c.Backend.MatMul(d, a, b, false)
 	return d
 }

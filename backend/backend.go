@@ -42,6 +42,8 @@ type Backend interface {
 	Select(dst, cond, x, y *tensor.Tensor)
 	// Reduce folds x over the axes where dst has length 1 and x has not; both
 	// have the same rank. The order of the fold depends on the shapes alone.
+	// Where the backend's Inner is bfloat16, the Sum of such an x may go to
+	// float32.
 	Reduce(f Reduce, dst, x *tensor.Tensor)
 
 	// MatMul is dst = a b, or dst += a b: dst (..., M, N), a (..., M, K),
@@ -52,6 +54,9 @@ type Backend interface {
 	// b may also be a matrix (K, N) of bfloat16 or Int8, its rows dense, or the
 	// transpose of such a matrix, with a and dst of float32: it is used as it
 	// lies, both ways round, and never converted as a whole.
+	//
+	// Where the backend's Inner is bfloat16, a may be that beside a dst of
+	// float32 and any b that goes with it.
 	MatMul(dst, a, b *tensor.Tensor, accumulate bool)
 
 	// Gather is dst[i...] = table[index[i...]]: table (V, ...), index int32

@@ -112,6 +112,15 @@ type Grapher interface {
 	Graph(f func())
 }
 
+// Graph runs f, as one piece of work where b is a Grapher.
+func Graph(b Backend, f func()) {
+	if g, ok := b.(Grapher); ok {
+		g.Graph(f)
+		return
+	}
+	f()
+}
+
 // LSTMer runs a whole sequence. Where the rest is float32, Wih and Whh may be
 // bfloat16 or Int8; no gradient of theirs is then asked for.
 type LSTMer interface {

@@ -19,7 +19,7 @@ type Generator struct {
 	lm      LM
 	info    Info
 	request Request
-	steer   *perturber // nil: the text is not steered
+	steer   *Perturber // nil: the text is not steered
 
 	text    [][]int32 // by sample: the prompt and the tokens so far
 	index   int       // of the next token among the new ones
@@ -56,7 +56,7 @@ func NewGenerator(ctx context.Context, lm LM, r Request) (*Generator, error) {
 		g.sums = append(g.sums, make([]float64, r.Samples))
 	}
 	if len(r.Attributes) > 0 && r.Settings.Iterations > 0 {
-		g.steer = newPerturber(lm, r.Attributes, r.Settings)
+		g.steer = NewPerturber(lm, r.Attributes, r.Settings)
 	}
 	read := r.Prompt[:len(r.Prompt)-1]
 	if past := len(r.Prompt) + lookAhead(r.Attributes) - info.Positions; info.Positions > 0 && past > 0 {
@@ -78,7 +78,7 @@ func (g *Generator) Free() {
 		}
 	}
 	if g.steer != nil {
-		g.steer.free()
+		g.steer.Free()
 	}
 	backend.Release(g.info.Backend, g.past, g.latest)
 	g.plain, g.steered, g.steer, g.past, g.latest = nil, nil, nil, nil, nil
@@ -187,10 +187,10 @@ func (g *Generator) next(ctx context.Context) ([]Token, error) {
 	}
 	last := g.last()
 	defer backend.Release(g.info.Backend, last)
-	var r *report
+	var r *Report
 	if n := g.request.Settings.GradLength; g.steered.Len() > 0 && (n == 0 || g.index < n) {
-		if r, err = g.steer.perturb(ctx, g.steered, &moment{
-			last: last, plain: g.plain, probs: probs.Value, past: g.past, count: g.count, tokens: g.text,
+		if r, err = g.steer.Perturb(ctx, g.steered, &Moment{
+			Last: last, Plain: g.plain, Probs: probs.Value, Past: g.past, Count: g.count, Tokens: g.text,
 		}); err != nil {
 			return nil, err
 		}
@@ -214,27 +214,32 @@ func (g *Generator) readPlain(ctx context.Context) (logits, probs *autograd.Var,
 		return nil, nil, err
 	}
 	b, t, batch := g.info.Backend, g.tape, len(g.text)
-	if g.latest != nil {
-		b.Binary(backend.Add, g.past, g.past, g.latest)
-		g.count++
-		backend.Release(b, g.latest)
-		g.latest = nil
-	}
-	logits, hidden, next := g.lm.Step(t, t.Own(g.last()), g.plain)
-	g.plain = next.Keep()
-	g.latest = autograd.Keep(hidden).Reshape(batch, -1)
-	logits = autograd.Reshape(logits, batch, -1)
-	probs = autograd.Softmax(logits)
-	return logits, probs, g.judge(&Context{
-		Tape: t, LM: g.lm, Tokens: g.text, Logits: logits, Probs: probs,
-		Hidden: t.Leaf(g.latest), Past: t.Leaf(g.past), Count: g.count,
+	var losses []*autograd.Var
+	backend.Graph(b, func() {
+		if g.latest != nil {
+			b.Binary(backend.Add, g.past, g.past, g.latest)
+			g.count++
+			backend.Release(b, g.latest)
+			g.latest = nil
+		}
+		scores, hidden, next := g.lm.Step(t, t.Own(g.last()), g.plain)
+		g.plain = next.Keep()
+		g.latest = autograd.Keep(hidden).Reshape(batch, -1)
+		logits = autograd.Reshape(scores, batch, -1)
+		probs = autograd.Softmax(logits)
+		c := &Context{
+			Tape: t, LM: g.lm, Tokens: g.text, Logits: logits, Probs: probs,
+			Hidden: t.Leaf(g.latest), Past: t.Leaf(g.past), Count: g.count,
+		}
+		losses = c.losses(g.request.Attributes)
 	})
+	return logits, probs, g.judge(losses)
 }
 
-// judge measures the attributes of what has been read.
-func (g *Generator) judge(c *Context) error {
-	g.likelihood = make([][]float64, len(g.request.Attributes))
-	for a, loss := range c.losses(g.request.Attributes) {
+// judge takes the attributes' losses of what has been read.
+func (g *Generator) judge(losses []*autograd.Var) error {
+	g.likelihood = make([][]float64, len(losses))
+	for a, loss := range losses {
 		numbers, err := new(reader).read(g.info.Backend, loss.Value)
 		if err != nil {
 			return err
@@ -277,13 +282,17 @@ func (g *Generator) choosePlain(logits, probs *autograd.Var) ([]Token, error) {
 
 // chooseSteered lets the steered state read the last tokens and takes tokens of
 // what it expects, mixed with what the plain one does.
-func (g *Generator) chooseSteered(ctx context.Context, last *tensor.Tensor, logits, probs *autograd.Var, r *report) ([]Token, error) {
+func (g *Generator) chooseSteered(ctx context.Context, last *tensor.Tensor, logits, probs *autograd.Var, r *Report) ([]Token, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	how := g.request.Settings
-	moved, _, next := g.lm.Step(g.tape, g.tape.Leaf(last), g.steered)
-	g.steered = next.Keep()
+	var moved *autograd.Var
+	backend.Graph(g.info.Backend, func() {
+		var next State
+		moved, _, next = g.lm.Step(g.tape, g.tape.Leaf(last), g.steered)
+		g.steered = next.Keep()
+	})
 	scores, err := penalised(autograd.Reshape(moved, len(g.text), -1), g.text, how.Repetition)
 	if err != nil {
 		return nil, err
@@ -312,12 +321,12 @@ func (g *Generator) chooseSteered(ctx context.Context, last *tensor.Tensor, logi
 }
 
 // tell copies a sample's share of a report.
-func (r *report) tell(t *Token) {
-	t.KL = r.kl[t.Sample]
-	for i, losses := range r.losses {
+func (r *Report) tell(t *Token) {
+	t.KL = r.KL[t.Sample]
+	for i, losses := range r.Losses {
 		t.Losses = append(t.Losses, losses[t.Sample])
-		norms := make([]float64, len(r.norms[i]))
-		for g, group := range r.norms[i] {
+		norms := make([]float64, len(r.Norms[i]))
+		for g, group := range r.Norms[i] {
 			norms[g] = group[t.Sample]
 		}
 		t.Norms = append(t.Norms, norms)

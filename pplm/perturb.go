@@ -14,22 +14,26 @@ import (
 // tiny is the reference's constant under logarithms and quotients.
 const tiny = 1e-15
 
-// moment is where a text stands: a token has been read by the plain state, and is
+// Moment is where a text stands: a token has been read by the plain state, and is
 // not yet read by the steered one.
-type moment struct {
-	last   *tensor.Tensor // (1, B) int32: that token
-	plain  State          // after it
-	probs  *tensor.Tensor // (B, V): what the plain state expects next
-	past   *tensor.Tensor // (B, H): the sum of the plain hidden states before it
-	count  int            // of them
-	tokens [][]int32      // with it
+type Moment struct {
+	Last   *tensor.Tensor // (1, B) int32: that token
+	Plain  State          // after it
+	Probs  *tensor.Tensor // (B, V): what the plain state expects next
+	Past   *tensor.Tensor // (B, H): the sum of the plain hidden states before it
+	Count  int            // of them
+	Tokens [][]int32      // by sample, with it
 }
 
-// perturber moves a state so that attributes grow more probable (the paper's
+// Perturber moves a state so that attributes grow more probable (the paper's
 // section 3.2): gradient steps on the losses and the divergence from the plain
 // distribution, of the pass that reads the last token. Samples of a batch share
-// passes, but neither norms nor anything else.
-type perturber struct {
+// passes, but neither norms nor anything else. A [Generator] has one; it stands
+// alone for programs that choose tokens in ways of their own. It belongs to one
+// goroutine.
+type Perturber struct {
+	Largest [][]float64 // running maximum of the norms, by group and sample; nil at first
+
 	lm         LM
 	info       Info
 	attributes []Attribute
@@ -37,20 +41,21 @@ type perturber struct {
 
 	tape    *autograd.Tape
 	deltas  [][]*tensor.Tensor // what is added to Moving, by group
-	largest [][]float64        // running maximum of the norms, by group and sample; nil at first
 	decay   *tensor.Tensor     // (window, 1, 1); nil without decay
 	squares reader
 }
 
-// report is what the iterations of one token measured.
-type report struct {
-	losses [][]float64   // by iteration and sample: attributes and divergence
-	kl     []float64     // by sample: the last iteration's divergence, not scaled
-	norms  [][][]float64 // by iteration, group and sample, of the gradient as it is
+// Report is what the iterations of one token measured.
+type Report struct {
+	Losses [][]float64   // by iteration and sample: attributes and divergence
+	KL     []float64     // by sample: the last iteration's divergence, not scaled
+	Norms  [][][]float64 // by iteration, group and sample, of the gradient as it is
 }
 
-func newPerturber(lm LM, attributes []Attribute, how Settings) *perturber {
-	p := &perturber{lm: lm, info: lm.Info(), attributes: attributes, how: how}
+// NewPerturber is a perturber of a model's states, by at least one attribute and
+// settings that pass Check. The caller frees it.
+func NewPerturber(lm LM, attributes []Attribute, how Settings) *Perturber {
+	p := &Perturber{lm: lm, info: lm.Info(), attributes: attributes, how: how}
 	if how.Decay {
 		share := make([]float64, how.Window)
 		for i := range share {
@@ -61,7 +66,8 @@ func newPerturber(lm LM, attributes []Attribute, how Settings) *perturber {
 	return p
 }
 
-func (p *perturber) free() {
+// Free gives the perturber's memory back.
+func (p *Perturber) Free() {
 	for _, group := range p.deltas {
 		backend.Release(p.info.Backend, group...)
 	}
@@ -71,22 +77,23 @@ func (p *perturber) free() {
 
 // step is the steering of one token.
 type step struct {
-	*moment
+	*Moment
 	state    State // the steered one, which has not read the last token
 	from, to int   // its rows that move
 	cut      bool  // others stay
 	moving   [][]*tensor.Tensor
 	expected *tensor.Tensor // (B, V): probs with lift
-	report   report
+	report   Report
 }
 
-// perturb moves the steered state, which has not read m.last.
-func (p *perturber) perturb(ctx context.Context, state State, m *moment) (*report, error) {
-	s := &step{moment: m, state: state}
+// Perturb moves the steered state, which has not read m.Last. Its errors are the
+// device's or ctx's, or say which loss is no number.
+func (p *Perturber) Perturb(ctx context.Context, state State, m *Moment) (*Report, error) {
+	s := &step{Moment: m, state: state}
 	s.from, s.to, s.cut = p.how.window(state.Rows())
 	s.moving = state.Moving(s.from, s.to)
 	p.start(s.moving)
-	s.expected = p.lifted(m.probs)
+	s.expected = p.lifted(m.Probs)
 	defer backend.Release(p.info.Backend, s.expected)
 	for i := range p.how.Iterations {
 		if err := ctx.Err(); err != nil {
@@ -96,17 +103,19 @@ func (p *perturber) perturb(ctx context.Context, state State, m *moment) (*repor
 			return nil, fmt.Errorf("steering, iteration %d: %w", i+1, err)
 		}
 	}
-	for g, group := range s.moving {
-		for i, x := range group {
-			p.info.Backend.Binary(backend.Add, x, x, p.deltas[g][i])
+	backend.Graph(p.info.Backend, func() {
+		for g, group := range s.moving {
+			for i, x := range group {
+				p.info.Backend.Binary(backend.Add, x, x, p.deltas[g][i])
+			}
 		}
-	}
+	})
 	return &s.report, nil
 }
 
 // start makes the deltas zeros of moving's shapes. Their headers stay the same, so
 // that the tape tracks them for good.
-func (p *perturber) start(moving [][]*tensor.Tensor) {
+func (p *Perturber) start(moving [][]*tensor.Tensor) {
 	b := p.info.Backend
 	if p.tape == nil {
 		var all []*tensor.Tensor
@@ -132,51 +141,68 @@ func (p *perturber) start(moving [][]*tensor.Tensor) {
 }
 
 // iterate is one pass forward, one backward and one move of the deltas.
-func (p *perturber) iterate(s *step) error {
-	t := p.tape
+func (p *Perturber) iterate(s *step) error {
+	b, t := p.info.Backend, p.tape
 	defer t.Reset()
-	moved := make([][]*autograd.Var, len(s.moving))
-	var deltas []*autograd.Var
-	for g, group := range s.moving {
-		for i, x := range group {
-			delta := t.Leaf(p.deltas[g][i])
-			deltas = append(deltas, delta)
-			moved[g] = append(moved[g], autograd.Add(t.Leaf(x), delta))
+	var deltas, parts []*autograd.Var
+	var loss, kl *autograd.Var
+	backend.Graph(b, func() {
+		moved := make([][]*autograd.Var, len(s.moving))
+		for g, group := range s.moving {
+			for i, x := range group {
+				delta := t.Leaf(p.deltas[g][i])
+				deltas = append(deltas, delta)
+				moved[g] = append(moved[g], autograd.Add(t.Leaf(x), delta))
+			}
 		}
-	}
-	parts, loss, kl := p.loss(s, s.state.With(s.from, s.to, moved))
+		parts, loss, kl = p.loss(s, s.state.With(s.from, s.to, moved))
+	})
 	if err := p.readLosses(&s.report, parts, loss, kl); err != nil {
 		return err
 	}
-	grads := t.Grad(autograd.Sum(loss), deltas...)
-	defer backend.Release(p.info.Backend, grads...)
-	if p.decay != nil && s.cut {
-		for _, g := range grads {
-			if g != nil && g.Rank() == 3 {
-				p.info.Backend.Binary(backend.Mul, g, g, p.decay)
-			}
-		}
-	}
-	norms, err := p.norms(grads, len(s.tokens))
+	grads, norms, err := p.gradients(s, loss, deltas)
+	defer backend.Release(b, grads...)
 	if err != nil {
 		return err
 	}
-	s.report.norms = append(s.report.norms, norms)
-	p.move(grads, p.divisors(norms), s.report.losses[len(s.report.losses)-1])
+	s.report.Norms = append(s.report.Norms, norms)
+	divisors, losses := p.divisors(norms), s.report.Losses[len(s.report.Losses)-1]
+	backend.Graph(b, func() { p.move(grads, divisors, losses) })
 	return nil
+}
+
+// gradients of the losses, which the caller frees, and their norms.
+func (p *Perturber) gradients(s *step, loss *autograd.Var, deltas []*autograd.Var) (grads []*tensor.Tensor, norms [][]float64, err error) {
+	b, batch := p.info.Backend, len(s.Tokens)
+	squares := backend.New(b, p.info.DType, len(deltas), batch)
+	defer backend.Release(b, squares)
+	backend.Graph(b, func() {
+		grads = p.tape.Grad(autograd.Sum(loss), deltas...)
+		if p.decay != nil && s.cut {
+			for _, g := range grads {
+				if g != nil && g.Rank() == 3 {
+					b.Binary(backend.Mul, g, g, p.decay)
+				}
+			}
+		}
+		b.Fill(squares, 0)
+		p.sumSquares(squares, grads, batch)
+	})
+	norms, err = p.norms(squares, batch)
+	return grads, norms, err
 }
 
 // loss is what is to be lowered, for each sample (B), once the moved state has read
 // the last token: the attributes' losses, which come as parts, and the scaled
 // divergence, which comes unscaled as kl.
-func (p *perturber) loss(s *step, moved State) (parts []*autograd.Var, loss, kl *autograd.Var) {
-	t, batch := p.tape, len(s.tokens)
-	logits, hidden, _ := p.lm.Step(t, t.Leaf(s.last), moved)
+func (p *Perturber) loss(s *step, moved State) (parts []*autograd.Var, loss, kl *autograd.Var) {
+	t, batch := p.tape, len(s.Tokens)
+	logits, hidden, _ := p.lm.Step(t, t.Leaf(s.Last), moved)
 	c := &Context{
-		Tape: t, LM: p.lm, Plain: s.plain, Tokens: s.tokens,
+		Tape: t, LM: p.lm, Plain: s.Plain, Tokens: s.Tokens,
 		Logits: autograd.Reshape(logits, batch, -1),
 		Hidden: autograd.Reshape(hidden, batch, -1),
-		Past:   t.Leaf(s.past), Count: s.count,
+		Past:   t.Leaf(s.Past), Count: s.Count,
 	}
 	c.Probs = autograd.Softmax(c.Logits)
 	parts = c.losses(p.attributes)
@@ -192,7 +218,7 @@ func (p *perturber) loss(s *step, moved State) (parts []*autograd.Var, loss, kl 
 }
 
 // lifted is probs with [lift], for divergence; the caller frees it.
-func (p *perturber) lifted(probs *tensor.Tensor) *tensor.Tensor {
+func (p *Perturber) lifted(probs *tensor.Tensor) *tensor.Tensor {
 	defer p.tape.Reset()
 	q := p.tape.Leaf(probs)
 	return autograd.Keep(autograd.Add(q, lift(q)))
@@ -220,14 +246,14 @@ func lift(p *autograd.Var) *autograd.Var {
 
 // readLosses reports the losses, which must be numbers: where one is not, an
 // attribute's is to blame, or else the divergence.
-func (p *perturber) readLosses(r *report, parts []*autograd.Var, loss, kl *autograd.Var) error {
+func (p *Perturber) readLosses(r *Report, parts []*autograd.Var, loss, kl *autograd.Var) error {
 	b := p.info.Backend
 	losses, err := new(reader).read(b, loss.Value)
 	if err != nil {
 		return err
 	}
-	r.losses = append(r.losses, losses)
-	if r.kl, err = new(reader).read(b, kl.Value); err != nil {
+	r.Losses = append(r.Losses, losses)
+	if r.KL, err = new(reader).read(b, kl.Value); err != nil {
 		return err
 	}
 	i := slices.IndexFunc(losses, func(l float64) bool { return !finite(l) })
@@ -243,14 +269,12 @@ func (p *perturber) readLosses(r *report, parts []*autograd.Var, loss, kl *autog
 			return fmt.Errorf("the loss of %s is %v in sample %d", nameOf(p.attributes[a]), numbers[i], i)
 		}
 	}
-	return fmt.Errorf("the loss of sample %d is %v, its divergence %v", i, losses[i], r.kl[i])
+	return fmt.Errorf("the loss of sample %d is %v, its divergence %v", i, losses[i], r.KL[i])
 }
 
-// norms are the gradients' norms, by group and sample.
-func (p *perturber) norms(grads []*tensor.Tensor, batch int) ([][]float64, error) {
+// sumSquares writes the gradients' sums of squares (grads, B).
+func (p *Perturber) sumSquares(squares *tensor.Tensor, grads []*tensor.Tensor, batch int) {
 	b := p.info.Backend
-	squares := backend.Zeros(b, p.info.DType, len(grads), batch)
-	defer backend.Release(b, squares)
 	for i, g := range grads {
 		switch {
 		case g == nil:
@@ -260,7 +284,12 @@ func (p *perturber) norms(grads []*tensor.Tensor, batch int) ([][]float64, error
 			b.Reduce(backend.SumSquares, squares.Slice(0, i, i+1).Reshape(batch, 1), g)
 		}
 	}
-	sums, err := p.squares.read(b, squares)
+}
+
+// norms are the gradients' norms, by group and sample, of the sums of their
+// squares.
+func (p *Perturber) norms(squares *tensor.Tensor, batch int) ([][]float64, error) {
+	sums, err := p.squares.read(p.info.Backend, squares)
 	if err != nil {
 		return nil, err
 	}
@@ -283,23 +312,23 @@ func (p *perturber) norms(grads []*tensor.Tensor, batch int) ([][]float64, error
 }
 
 // divisors are what moves are divided by, by group and sample.
-func (p *perturber) divisors(norms [][]float64) [][]float64 {
+func (p *Perturber) divisors(norms [][]float64) [][]float64 {
 	running := p.how.Norm == RunningNorm || p.how.Norm == ReferenceNorm && bagsOnly(p.attributes)
-	first := p.largest == nil
+	first := p.Largest == nil
 	if first {
-		p.largest = make([][]float64, len(norms))
+		p.Largest = make([][]float64, len(norms))
 	}
 	out := make([][]float64, len(norms))
 	for g, group := range norms {
 		out[g] = make([]float64, len(group))
 		for j, norm := range group {
 			if running && !first {
-				out[g][j] = max(p.largest[g][j], norm)
+				out[g][j] = max(p.Largest[g][j], norm)
 			} else {
 				out[g][j] = norm + tiny
 			}
 		}
-		p.largest[g] = out[g]
+		p.Largest[g] = out[g]
 	}
 	return out
 }
@@ -312,7 +341,7 @@ const settled = 1e-3
 
 // move adds -step * gradient / divisor^gamma to the deltas of samples whose loss is
 // not settled. The gradients are spent.
-func (p *perturber) move(grads []*tensor.Tensor, divisors [][]float64, losses []float64) {
+func (p *Perturber) move(grads []*tensor.Tensor, divisors [][]float64, losses []float64) {
 	b, i := p.info.Backend, 0
 	for g, group := range p.deltas {
 		factors := make([]float64, len(divisors[g]))

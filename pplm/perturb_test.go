@@ -114,7 +114,9 @@ func TestWindow(t *testing.T) {
 			probs := backend.New(b, tensor.Float64, 1, 61)
 			b.Fill(probs, 1./61)
 			defer backend.Release(b, before, past, last, probs)
-			_, err := p.Perturb(t.Context(), s, pplm.NewMoment(last, plain, probs, past, 5, [][]int32{{1, 2, 3, 4, 5, 6}}))
+			_, err := p.Perturb(t.Context(), s, &pplm.Moment{
+				Last: last, Plain: plain, Probs: probs, Past: past, Count: 5, Tokens: [][]int32{{1, 2, 3, 4, 5, 6}},
+			})
 			require.NoError(t, err)
 			b.Binary(backend.Sub, before, before, s.Moving(0, 5)[0][1])
 			data, err := backend.Data[float64](b, before)

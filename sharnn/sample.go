@@ -119,10 +119,18 @@ func (s *Sampler) catchUp() error {
 func (s *Sampler) read(ids []int32) (err error) {
 	b, tape, T := s.model.Backend, s.tape, len(ids)
 	defer tape.Reset()
-	x := tape.Own(backend.FromSlice(b, ids, T, 1))
-	h, next := s.model.Run(s.model.Embed(x, nil), s.state.Carry(tape, T), nil)
-	logits := s.model.Logits(autograd.Slice(h, 0, T-1, T))
-	s.state.Advance(next)
+	var logits *autograd.Var
+	step := func() {
+		x := tape.Own(backend.FromSlice(b, ids, T, 1))
+		h, next := s.model.Run(s.model.Embed(x, nil), s.state.Carry(tape, T), nil)
+		logits = s.model.Logits(autograd.Slice(h, 0, T-1, T))
+		s.state.Advance(next)
+	}
+	if T == 1 { // the same work for every symbol
+		backend.Graph(b, step)
+	} else {
+		step()
+	}
 	s.logits, err = numbers(b, logits.Value)
 	return err
 }

@@ -3,6 +3,7 @@ package cpu
 import (
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/vec"
+	"github.com/tiller-ml/tiller/backend/internal/loop"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -32,7 +33,7 @@ func (b *Backend) Binary(f backend.Binary, dst, x, y *tensor.Tensor) {
 }
 
 // compare is Less and Equal, whose dst is int32.
-func (b *Backend) compare(f backend.Binary, l *loop, dst, x, y *tensor.Tensor) {
+func (b *Backend) compare(f backend.Binary, l *loop.Loop, dst, x, y *tensor.Tensor) {
 	switch x.DType {
 	case tensor.Float32:
 		compareLoop(b, f, l, dst, slice[float32](x), slice[float32](y))
@@ -45,7 +46,7 @@ func (b *Backend) compare(f backend.Binary, l *loop, dst, x, y *tensor.Tensor) {
 	}
 }
 
-func compareLoop[T tensor.Elem](b *Backend, f backend.Binary, l *loop, dst *tensor.Tensor, x, y []T) {
+func compareLoop[T tensor.Elem](b *Backend, f backend.Binary, l *loop.Loop, dst *tensor.Tensor, x, y []T) {
 	each := less[T]
 	if f == backend.Equal {
 		each = equal[T]

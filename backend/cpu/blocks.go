@@ -2,18 +2,20 @@ package cpu
 
 import (
 	"github.com/tiller-ml/tiller/backend/cpu/internal/quant"
+	"github.com/tiller-ml/tiller/backend/internal/loop"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
 // blockRows walks the rows of one or two tensors of a shape, Int8 among them.
 type blockRows struct {
 	b *Backend
-	l *loop // over the leading axes
-	n int   // elements of a row
+	l *loop.Loop // over the leading axes
+	n int        // elements of a row
 }
 
 func newBlockRows(op string, b *Backend, ts ...*tensor.Tensor) *blockRows {
-	r := &blockRows{b: b, l: &loop{operands: len(ts)}, n: 1}
+	r := &blockRows{b: b, l: new(loop.Loop), n: 1}
+	r.l.Reset(len(ts))
 	for _, t := range ts {
 		if last := len(t.Shape) - 1; t.DType == tensor.Int8 && last >= 0 && t.Strides[last] != 1 {
 			tensor.Panicf(op, ts, "%v is not taken across its blocks", t.DType)
@@ -28,9 +30,9 @@ func newBlockRows(op string, b *Backend, ts ...*tensor.Tensor) *blockRows {
 		for k, t := range ts {
 			s[k] = t.Strides[axis]
 		}
-		r.l.push(n, s)
+		r.l.Push(n, s)
 	}
-	r.l.merge()
+	r.l.Merge()
 	return r
 }
 
@@ -40,11 +42,11 @@ func (r *blockRows) each(visit func(first, second int, row []float32)) {
 	if r.n == 0 {
 		return
 	}
-	r.b.pool.For(r.l.size, max(1, grain/r.n), func(lo, hi int) {
+	r.b.pool.For(r.l.Size, max(1, grain/r.n), func(lo, hi int) {
 		row := scratch[float32](r.b, r.n)
 		defer release(r.b, row)
-		s0, s1 := r.l.inner(0), r.l.inner(1)
-		r.l.runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
+		s0, s1 := r.l.Inner(0), r.l.Inner(1)
+		r.l.Runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
 			for i := range n {
 				visit(off[0]+i*s0, off[1]+i*s1, row)
 			}

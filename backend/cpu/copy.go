@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"github.com/tiller-ml/tiller/backend/internal/loop"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -40,9 +41,9 @@ func (b *Backend) Copy(dst, src *tensor.Tensor) {
 }
 
 // move is Copy between equal dtypes.
-func move[T number](b *Backend, l *loop, dst, src []T) {
-	for axis := range l.rank - 1 {
-		if l.inner(0) == 1 && l.inner(1) > 1 && l.strides[1][axis] == 1 {
+func move[T number](b *Backend, l *loop.Loop, dst, src []T) {
+	for axis := range l.Rank - 1 {
+		if l.Inner(0) == 1 && l.Inner(1) > 1 && l.Strides[1][axis] == 1 {
 			transpose(b, l, axis, dst, src)
 			return
 		}
@@ -52,19 +53,19 @@ func move[T number](b *Backend, l *loop, dst, src []T) {
 
 // transpose is move where src is dense along an outer axis: both are walked in
 // blocks whose cache lines are used up before they are left.
-func transpose[T number](b *Backend, l *loop, axis int, dst, src []T) {
+func transpose[T number](b *Backend, l *loop.Loop, axis int, dst, src []T) {
 	const block = 32
-	last := l.rank - 1
-	rows, cols := l.shape[axis], l.shape[last]
-	dstStep, srcStep := l.strides[0][axis], l.inner(1)
+	last := l.Rank - 1
+	rows, cols := l.Shape[axis], l.Shape[last]
+	dstStep, srcStep := l.Strides[0][axis], l.Inner(1)
 	outer := *l
-	outer.shape[axis], outer.shape[last] = 1, 1
-	outer.size /= rows * cols
+	outer.Shape[axis], outer.Shape[last] = 1, 1
+	outer.Size /= rows * cols
 	down, across := (rows+block-1)/block, (cols+block-1)/block
-	b.pool.For(outer.size*down*across, grain/(block*block), func(lo, hi int) {
+	b.pool.For(outer.Size*down*across, grain/(block*block), func(lo, hi int) {
 		for task := lo; task < hi; task++ {
 			o, i0, j0 := task/(down*across), task/across%down*block, task%across*block
-			d, s := dst[outer.offset(0, o):], src[outer.offset(1, o):]
+			d, s := dst[outer.Offset(0, o):], src[outer.Offset(1, o):]
 			for i := i0; i < min(i0+block, rows); i++ {
 				row := d[i*dstStep+j0 : i*dstStep+min(j0+block, cols)]
 				gather(row, s[i+j0*srcStep:], srcStep)
@@ -73,7 +74,7 @@ func transpose[T number](b *Backend, l *loop, axis int, dst, src []T) {
 	})
 }
 
-func convertTo[D tensor.Elem](b *Backend, l *loop, dst []D, src *tensor.Tensor, widen func(dst []D, x []uint16)) {
+func convertTo[D tensor.Elem](b *Backend, l *loop.Loop, dst []D, src *tensor.Tensor, widen func(dst []D, x []uint16)) {
 	switch src.DType {
 	case tensor.Float32:
 		map1(b, l, grain, dst, slice[float32](src), convert[D, float32])
@@ -86,7 +87,7 @@ func convertTo[D tensor.Elem](b *Backend, l *loop, dst []D, src *tensor.Tensor, 
 	}
 }
 
-func roundTo(b *Backend, l *loop, dst []uint16, src *tensor.Tensor) {
+func roundTo(b *Backend, l *loop.Loop, dst []uint16, src *tensor.Tensor) {
 	switch src.DType {
 	case tensor.Float32:
 		map1(b, l, grain, dst, slice[float32](src), bfloat16FromFloat32)
@@ -172,10 +173,10 @@ func (b *Backend) Fill(dst *tensor.Tensor, value float64) {
 	}
 }
 
-func fillLoop[T number](b *Backend, l *loop, dst []T, v T) {
-	stride := l.inner(0)
-	b.pool.For(l.size, grain, func(lo, hi int) {
-		l.runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
+func fillLoop[T number](b *Backend, l *loop.Loop, dst []T, v T) {
+	stride := l.Inner(0)
+	b.pool.For(l.Size, grain, func(lo, hi int) {
+		l.Runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
 			if stride == 1 {
 				fill(dst[off[0]:off[0]+n], v)
 				return

@@ -12,6 +12,7 @@ import (
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/pool"
 	"github.com/tiller-ml/tiller/backend/cpu/internal/spare"
+	"github.com/tiller-ml/tiller/backend/internal/loop"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -19,7 +20,7 @@ import (
 type Backend struct {
 	pool   *pool.Pool
 	store  store
-	loops  spare.List[loop]
+	loops  spare.List[loop.Loop]
 	rows   sync.Pool // of *forwardRows of one type
 	grads  sync.Pool // of *gradRows of one type
 	closed atomic.Bool

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"github.com/tiller-ml/tiller/backend/cpu/internal/vec"
+	"github.com/tiller-ml/tiller/backend/internal/loop"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -11,8 +12,8 @@ import (
 type rows struct {
 	op    string
 	index []int32
-	at    *loop // over I: list, index
-	row   *loop // over rest: the written operand, the read one
+	at    *loop.Loop // over I: list, index
+	row   *loop.Loop // over rest: the written operand, the read one
 	v     int
 	step  int // table's stride of its first axis
 }
@@ -22,17 +23,17 @@ func newRows(b *Backend, op string, list, table, index *tensor.Tensor, gather bo
 	r := &rows{op: op, index: slice[int32](index), at: b.loop(2), row: b.loop(2), v: table.Shape[0], step: table.Strides[0]}
 	lead := len(index.Shape)
 	for axis, n := range index.Shape {
-		r.at.push(n, [maxOperands]int{list.Strides[axis], index.Strides[axis]})
+		r.at.Push(n, [maxOperands]int{list.Strides[axis], index.Strides[axis]})
 	}
 	for axis, n := range table.Shape[1:] {
 		s := [maxOperands]int{list.Strides[lead+axis], table.Strides[1+axis]}
 		if !gather {
 			s[0], s[1] = s[1], s[0]
 		}
-		r.row.push(n, s)
+		r.row.Push(n, s)
 	}
-	r.at.merge()
-	r.row.merge()
+	r.at.Merge()
+	r.row.Merge()
 	return r
 }
 
@@ -44,8 +45,8 @@ func (r *rows) done(b *Backend) {
 // each visits index positions lo to hi-1 with the offset of each one's row in
 // list and in table.
 func (r *rows) each(lo, hi int, visit func(list, table, index int)) {
-	listStep, indexStep := r.at.inner(0), r.at.inner(1)
-	r.at.runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
+	listStep, indexStep := r.at.Inner(0), r.at.Inner(1)
+	r.at.Runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
 		for i := range n {
 			k := int(r.index[off[1]+i*indexStep])
 			if k < 0 || k >= r.v {
@@ -76,13 +77,13 @@ func (b *Backend) Gather(dst, table, index *tensor.Tensor) {
 }
 
 func gatherRows[T number](b *Backend, r *rows, dst, table []T) {
-	if r.row.size == 0 {
+	if r.row.Size == 0 {
 		return
 	}
-	dk, tk := r.row.inner(0), r.row.inner(1)
-	b.pool.For(r.at.size, max(1, grain/r.row.size), func(lo, hi int) {
+	dk, tk := r.row.Inner(0), r.row.Inner(1)
+	b.pool.For(r.at.Size, max(1, grain/r.row.Size), func(lo, hi int) {
 		r.each(lo, hi, func(to, from, _ int) {
-			r.row.runs(0, r.row.size, r.row.size, func(off [maxOperands]int, n int) {
+			r.row.Runs(0, r.row.Size, r.row.Size, func(off [maxOperands]int, n int) {
 				d, s := dst[to+off[0]:], table[from+off[1]:]
 				if dk == 1 && tk == 1 {
 					copy(d[:n], s[:n])
@@ -102,8 +103,8 @@ func gatherStored(b *Backend, r *rows, dst, table *tensor.Tensor) {
 	if dst.DType != tensor.Float32 || transposed {
 		tensor.Panicf("Gather", []*tensor.Tensor{dst, table}, "no kernel for %v from %v", dst.DType, table.DType)
 	}
-	step, out := r.row.inner(0), slice[float32](dst)
-	b.pool.For(r.at.size, max(1, grain/max(1, m.Cols)), func(lo, hi int) {
+	step, out := r.row.Inner(0), slice[float32](dst)
+	b.pool.For(r.at.Size, max(1, grain/max(1, m.Cols)), func(lo, hi int) {
 		row := scratch[float32](b, m.Cols)
 		defer release(b, row)
 		r.each(lo, hi, func(to, _, k int) {
@@ -137,17 +138,17 @@ func (b *Backend) ScatterAdd(dst, src, index *tensor.Tensor) {
 // scatterRows gives each task the rows of dst whose index is its own number
 // modulo that of the tasks: every row is summed by one task, in order.
 func scatterRows[T tensor.Elem](b *Backend, r *rows, dst, src []T, sum func(dst, x, y []T)) {
-	if r.row.size == 0 || r.at.size == 0 {
+	if r.row.Size == 0 || r.at.Size == 0 {
 		return
 	}
-	tasks := max(1, min(b.pool.Workers(), r.at.size*r.row.size/grain))
-	dk, sk := r.row.inner(0), r.row.inner(1)
+	tasks := max(1, min(b.pool.Workers(), r.at.Size*r.row.Size/grain))
+	dk, sk := r.row.Inner(0), r.row.Inner(1)
 	b.pool.Do(tasks, func(task int) {
-		r.each(0, r.at.size, func(from, to, k int) {
+		r.each(0, r.at.Size, func(from, to, k int) {
 			if k%tasks != task {
 				return
 			}
-			r.row.runs(0, r.row.size, r.row.size, func(off [maxOperands]int, n int) {
+			r.row.Runs(0, r.row.Size, r.row.Size, func(off [maxOperands]int, n int) {
 				d, s := dst[to+off[0]:], src[from+off[1]:]
 				if dk == 1 && sk == 1 {
 					sum(d[:n], d[:n], s[:n])

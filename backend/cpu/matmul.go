@@ -1,6 +1,9 @@
 package cpu
 
-import "github.com/tiller-ml/tiller/tensor"
+import (
+	"github.com/tiller-ml/tiller/backend/internal/loop"
+	"github.com/tiller-ml/tiller/tensor"
+)
 
 // largeProduct is the number of multiplications of one product of a batch from
 // which the threads share each product instead of sharing out the batch.
@@ -28,17 +31,17 @@ func products[T float](b *Backend, dst, a, x *tensor.Tensor, accumulate bool) {
 	defer b.done(l)
 	c, u, v := lastTwo[T](dst), lastTwo[T](a), lastTwo[T](x)
 	if c.rows == 1 {
-		c.rs, u.rs = l.inner(0), l.inner(1)
+		c.rs, u.rs = l.Inner(0), l.Inner(1)
 	}
-	if l.rank == 1 && l.inner(2) == 0 && l.inner(0) == c.rows*c.rs && l.inner(1) == u.rows*u.rs {
+	if l.Rank == 1 && l.Inner(2) == 0 && l.Inner(0) == c.rows*c.rs && l.Inner(1) == u.rows*u.rs {
 		// One factor for all: the batch is more rows.
-		c.rows, u.rows = c.rows*l.size, u.rows*l.size
+		c.rows, u.rows = c.rows*l.Size, u.rows*l.Size
 		mul(b, c, u, v, accumulate)
 		return
 	}
-	if l.size == 1 || c.rows*c.cols*u.cols >= largeProduct {
-		for task := range l.size {
-			mul(b, c.from(l.offset(0, task)), u.from(l.offset(1, task)), v.from(l.offset(2, task)), accumulate)
+	if l.Size == 1 || c.rows*c.cols*u.cols >= largeProduct {
+		for task := range l.Size {
+			mul(b, c.from(l.Offset(0, task)), u.from(l.Offset(1, task)), v.from(l.Offset(2, task)), accumulate)
 		}
 		return
 	}
@@ -46,23 +49,24 @@ func products[T float](b *Backend, dst, a, x *tensor.Tensor, accumulate bool) {
 }
 
 // sharedOut gives the products of a batch to the threads.
-func sharedOut[T float](b *Backend, l *loop, c, u, v matrix[T], accumulate bool) {
+func sharedOut[T float](b *Backend, l *loop.Loop, c, u, v matrix[T], accumulate bool) {
 	work := max(1, c.rows*c.cols*max(1, u.cols))
-	b.pool.For(l.size, max(1, largeProduct/32/work), func(lo, hi int) {
+	b.pool.For(l.Size, max(1, largeProduct/32/work), func(lo, hi int) {
 		for task := lo; task < hi; task++ {
-			mulSerial(b, c.from(l.offset(0, task)), u.from(l.offset(1, task)), v.from(l.offset(2, task)), accumulate)
+			mulSerial(b, c.from(l.Offset(0, task)), u.from(l.Offset(1, task)), v.from(l.Offset(2, task)), accumulate)
 		}
 	})
 }
 
 // batch is the loop over dst's leading axes, for the caller to give back.
-func batch(b *Backend, dst, a, x *tensor.Tensor) *loop {
+func batch(b *Backend, dst, a, x *tensor.Tensor) *loop.Loop {
 	l := b.loop(3)
 	lead := dst.Shape[:len(dst.Shape)-2]
 	for axis, n := range lead {
-		l.push(n, [maxOperands]int{dst.Strides[axis], leading(a, lead, axis), leading(x, lead, axis)})
+		l.Push(n, [maxOperands]int{dst.Strides[axis], leading(a, lead, axis), leading(x, lead, axis)})
 	}
-	return l.merge()
+	l.Merge()
+	return l
 }
 
 // leading is a factor's stride along an axis of the batch.

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/backend/internal/loop"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -18,8 +19,8 @@ const (
 // fold is the plan of one Reduce.
 type fold struct {
 	f      backend.Reduce
-	kept   *loop // over the axes kept: dst, x
-	folded *loop // over the others: x
+	kept   *loop.Loop // over the axes kept: dst, x
+	folded *loop.Loop // over the others: x
 }
 
 // Reduce folds x over the axes where dst has length 1 and x has not.
@@ -31,15 +32,15 @@ func (b *Backend) Reduce(f backend.Reduce, dst, x *tensor.Tensor) {
 	width := 1 // of the kept axes after the last folded one
 	for axis, n := range x.Shape {
 		if n != 1 && dst.Shape[axis] == 1 {
-			p.folded.push(n, [maxOperands]int{x.Strides[axis]})
+			p.folded.Push(n, [maxOperands]int{x.Strides[axis]})
 			width = 1
 			continue
 		}
-		p.kept.push(n, [maxOperands]int{dst.Strides[axis], x.Strides[axis]})
+		p.kept.Push(n, [maxOperands]int{dst.Strides[axis], x.Strides[axis]})
 		width *= n
 	}
-	p.kept.merge()
-	p.folded.merge()
+	p.kept.Merge()
+	p.folded.Merge()
 	switch dst.DType {
 	case tensor.Float32:
 		reduce(b, p, width, slice[float32](dst), slice[float32](x))
@@ -53,16 +54,16 @@ func (b *Backend) Reduce(f backend.Reduce, dst, x *tensor.Tensor) {
 }
 
 func reduce[T tensor.Elem](b *Backend, p *fold, width int, dst, x []T) {
-	if p.kept.size == 0 {
+	if p.kept.Size == 0 {
 		return
 	}
-	if p.folded.size == 0 {
-		for i := range p.kept.size {
-			dst[p.kept.offset(0, i)] = T(foldStart[T](p.f))
+	if p.folded.Size == 0 {
+		for i := range p.kept.Size {
+			dst[p.kept.Offset(0, i)] = T(foldStart[T](p.f))
 		}
 		return
 	}
-	if width < narrow || p.folded.size == 1 {
+	if width < narrow || p.folded.Size == 1 {
 		foldRuns(b, p, dst, x)
 		return
 	}
@@ -71,33 +72,33 @@ func reduce[T tensor.Elem](b *Backend, p *fold, width int, dst, x []T) {
 
 // foldRuns folds the elements of one result at a time.
 func foldRuns[T tensor.Elem](b *Backend, p *fold, dst, x []T) {
-	n := p.folded.size
+	n := p.folded.Size
 	pieces := (n + pieceElements - 1) / pieceElements
-	partial := scratch[float64](b, p.kept.size*pieces)
+	partial := scratch[float64](b, p.kept.Size*pieces)
 	each := folder[T](p.f)
 	b.pool.For(len(partial), max(1, grain/min(n, pieceElements)), func(lo, hi int) {
 		tile := scratch[T](b, min(n, pieceElements))
 		for task := lo; task < hi; task++ {
 			first := task % pieces * pieceElements
-			part := collect(p.folded, tile, x[p.kept.offset(1, task/pieces):], first, min(first+pieceElements, n))
+			part := collect(p.folded, tile, x[p.kept.Offset(1, task/pieces):], first, min(first+pieceElements, n))
 			partial[task] = each(part)
 		}
 		release(b, tile)
 	})
-	for i := range p.kept.size {
-		dst[p.kept.offset(0, i)] = combine[T](p.f, partial[i*pieces:], pieces, 1)
+	for i := range p.kept.Size {
+		dst[p.kept.Offset(0, i)] = combine[T](p.f, partial[i*pieces:], pieces, 1)
 	}
 	release(b, partial)
 }
 
 // collect shows elements lo to hi-1 of a loop's only operand as a dense slice:
 // in place where they are one, else in tile.
-func collect[T tensor.Elem](l *loop, tile, x []T, lo, hi int) []T {
-	if l.rank == 1 && l.inner(0) == 1 {
+func collect[T tensor.Elem](l *loop.Loop, tile, x []T, lo, hi int) []T {
+	if l.Rank == 1 && l.Inner(0) == 1 {
 		return x[lo:hi]
 	}
-	at, step := 0, l.inner(0)
-	l.runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
+	at, step := 0, l.Inner(0)
+	l.Runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
 		if step == 1 {
 			copy(tile[at:at+n], x[off[0]:])
 		} else {
@@ -110,17 +111,17 @@ func collect[T tensor.Elem](l *loop, tile, x []T, lo, hi int) []T {
 
 // foldRows folds whole rows of the axes kept, a stripe of columns at a time.
 func foldRows[T tensor.Elem](b *Backend, p *fold, dst, x []T) {
-	n, width := p.folded.size, p.kept.size
+	n, width := p.folded.Size, p.kept.Size
 	pieces, stripes := (n+pieceRows-1)/pieceRows, (width+stripe-1)/stripe
 	partial := scratch[float64](b, pieces*width)
 	fill(partial, foldStart[T](p.f))
 	work := min(width, stripe) * min(n, pieceRows)
 	b.pool.For(pieces*stripes, max(1, grain/work), func(lo, hi int) {
-		c := columns[T]{dense: p.kept.inner(1) == 1, near: nearFold[T](p.f), far: farFold[T](p.f)}
+		c := columns[T]{dense: p.kept.Inner(1) == 1, near: nearFold[T](p.f), far: farFold[T](p.f)}
 		c.sum, c.tile = scratch[T](b, stripe), scratch[T](b, stripe)
 		for task := lo; task < hi; task++ {
 			piece, at := task/stripes, task%stripes*stripe
-			p.kept.runs(at, min(at+stripe, width), stripe, func(off [maxOperands]int, k int) {
+			p.kept.Runs(at, min(at+stripe, width), stripe, func(off [maxOperands]int, k int) {
 				c.total = partial[piece*width+at:][:k]
 				c.fold(p, x[off[1]:], piece*pieceRows, min((piece+1)*pieceRows, n))
 				at += k
@@ -130,7 +131,7 @@ func foldRows[T tensor.Elem](b *Backend, p *fold, dst, x []T) {
 		release(b, c.tile)
 	})
 	for i := range width {
-		dst[p.kept.offset(0, i)] = combine[T](p.f, partial[i:], pieces, width)
+		dst[p.kept.Offset(0, i)] = combine[T](p.f, partial[i:], pieces, width)
 	}
 	release(b, partial)
 }
@@ -152,10 +153,10 @@ type columns[T tensor.Elem] struct {
 func (c *columns[T]) fold(p *fold, x []T, lo, hi int) {
 	width, held := len(c.total), 0
 	sum := c.sum[:width]
-	step := p.folded.inner(0)
-	p.folded.runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
+	step := p.folded.Inner(0)
+	p.folded.Runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
 		for i := range n {
-			row := c.row(x[off[0]+i*step:], p.kept.inner(1))
+			row := c.row(x[off[0]+i*step:], p.kept.Inner(1))
 			switch {
 			case c.near == nil:
 				c.far(c.total, row)

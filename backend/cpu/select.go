@@ -1,6 +1,9 @@
 package cpu
 
-import "github.com/tiller-ml/tiller/tensor"
+import (
+	"github.com/tiller-ml/tiller/backend/internal/loop"
+	"github.com/tiller-ml/tiller/tensor"
+)
 
 // Select is dst = cond != 0 ? x : y; cond is int32, all broadcast to dst.
 func (b *Backend) Select(dst, cond, x, y *tensor.Tensor) {
@@ -17,10 +20,10 @@ func (b *Backend) Select(dst, cond, x, y *tensor.Tensor) {
 	}
 }
 
-func choose[T number](b *Backend, l *loop, dst []T, cond []int32, x, y []T) {
-	dk, ck, xk, yk := l.inner(0), l.inner(1), l.inner(2), l.inner(3)
-	b.pool.For(l.size, grain, func(lo, hi int) {
-		l.runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
+func choose[T number](b *Backend, l *loop.Loop, dst []T, cond []int32, x, y []T) {
+	dk, ck, xk, yk := l.Inner(0), l.Inner(1), l.Inner(2), l.Inner(3)
+	b.pool.For(l.Size, grain, func(lo, hi int) {
+		l.Runs(lo, hi, hi-lo, func(off [maxOperands]int, n int) {
 			d, c, u, v := off[0], off[1], off[2], off[3]
 			for range n {
 				if cond[c] != 0 {

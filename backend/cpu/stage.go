@@ -1,5 +1,7 @@
 package cpu
 
+import "github.com/tiller-ml/tiller/backend/internal/loop"
+
 // tileLen is the length of the runs in which scattered elements are brought
 // together: a few tiles stay in the first-level cache.
 const tileLen = 1024
@@ -13,10 +15,10 @@ type stage[T number] struct {
 	at, n  int // what the tile holds of a repeated element
 }
 
-func newStage[T number](b *Backend, data []T, l *loop, operand int) stage[T] {
-	s := stage[T]{data: data, stride: l.inner(operand)}
+func newStage[T number](b *Backend, data []T, l *loop.Loop, operand int) stage[T] {
+	s := stage[T]{data: data, stride: l.Inner(operand)}
 	if s.stride != 1 {
-		s.tile = scratch[T](b, min(tileLen, l.run()))
+		s.tile = scratch[T](b, min(tileLen, l.Run()))
 	}
 	return s
 }
@@ -82,17 +84,17 @@ func scatter[T number](dst, src []T, stride int) {
 
 // map1 is dst = f(x) over a loop with the operands dst and x. What is one task
 // runs without a closure, which would be left to the collector.
-func map1[D, T number](b *Backend, l *loop, grain int, dst []D, x []T, f func(dst []D, x []T)) {
-	if l.size < 2*grain {
-		map1Part(b, l, dst, x, f, 0, l.size)
+func map1[D, T number](b *Backend, l *loop.Loop, grain int, dst []D, x []T, f func(dst []D, x []T)) {
+	if l.Size < 2*grain {
+		map1Part(b, l, dst, x, f, 0, l.Size)
 		return
 	}
-	b.pool.For(l.size, grain, func(lo, hi int) { map1Part(b, l, dst, x, f, lo, hi) })
+	b.pool.For(l.Size, grain, func(lo, hi int) { map1Part(b, l, dst, x, f, lo, hi) })
 }
 
-func map1Part[D, T number](b *Backend, l *loop, dst []D, x []T, f func(dst []D, x []T), lo, hi int) {
+func map1Part[D, T number](b *Backend, l *loop.Loop, dst []D, x []T, f func(dst []D, x []T), lo, hi int) {
 	d, u := newStage(b, dst, l, 0), newStage(b, x, l, 1)
-	if d.tile == nil && u.tile == nil && l.rank == 1 {
+	if d.tile == nil && u.tile == nil && l.Rank == 1 {
 		if lo < hi {
 			f(d.data[lo:hi], u.data[lo:hi])
 		}
@@ -102,7 +104,7 @@ func map1Part[D, T number](b *Backend, l *loop, dst []D, x []T, f func(dst []D, 
 	if d.tile == nil && u.tile == nil {
 		limit = hi - lo
 	}
-	l.runs(lo, hi, limit, func(off [maxOperands]int, n int) {
+	l.Runs(lo, hi, limit, func(off [maxOperands]int, n int) {
 		f(d.room(off[0], n), u.load(off[1], n))
 		d.store(off[0], n)
 	})
@@ -111,17 +113,17 @@ func map1Part[D, T number](b *Backend, l *loop, dst []D, x []T, f func(dst []D, 
 }
 
 // map2 is dst = f(x, y) over a loop with the operands dst, x and y.
-func map2[D, T number](b *Backend, l *loop, grain int, dst []D, x, y []T, f func(dst []D, x, y []T)) {
-	if l.size < 2*grain {
-		map2Part(b, l, dst, x, y, f, 0, l.size)
+func map2[D, T number](b *Backend, l *loop.Loop, grain int, dst []D, x, y []T, f func(dst []D, x, y []T)) {
+	if l.Size < 2*grain {
+		map2Part(b, l, dst, x, y, f, 0, l.Size)
 		return
 	}
-	b.pool.For(l.size, grain, func(lo, hi int) { map2Part(b, l, dst, x, y, f, lo, hi) })
+	b.pool.For(l.Size, grain, func(lo, hi int) { map2Part(b, l, dst, x, y, f, lo, hi) })
 }
 
-func map2Part[D, T number](b *Backend, l *loop, dst []D, x, y []T, f func(dst []D, x, y []T), lo, hi int) {
+func map2Part[D, T number](b *Backend, l *loop.Loop, dst []D, x, y []T, f func(dst []D, x, y []T), lo, hi int) {
 	d, u, v := newStage(b, dst, l, 0), newStage(b, x, l, 1), newStage(b, y, l, 2)
-	if d.tile == nil && u.tile == nil && v.tile == nil && l.rank == 1 {
+	if d.tile == nil && u.tile == nil && v.tile == nil && l.Rank == 1 {
 		if lo < hi {
 			f(d.data[lo:hi], u.data[lo:hi], v.data[lo:hi])
 		}
@@ -131,7 +133,7 @@ func map2Part[D, T number](b *Backend, l *loop, dst []D, x, y []T, f func(dst []
 	if d.tile == nil && u.tile == nil && v.tile == nil {
 		limit = hi - lo
 	}
-	l.runs(lo, hi, limit, func(off [maxOperands]int, n int) {
+	l.Runs(lo, hi, limit, func(off [maxOperands]int, n int) {
 		f(d.room(off[0], n), u.load(off[1], n), v.load(off[2], n))
 		d.store(off[0], n)
 	})

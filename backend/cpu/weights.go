@@ -84,14 +84,14 @@ func (b *Backend) storedProducts(dst, a, x *tensor.Tensor, accumulate bool) {
 	defer b.done(l)
 	c, u := lastTwo[float32](dst), lastTwo[float32](a)
 	if c.rows == 1 {
-		c.rs, u.rs = l.inner(0), l.inner(1)
+		c.rs, u.rs = l.Inner(0), l.Inner(1)
 	}
-	if l.rank == 1 && l.inner(0) == c.rows*c.rs && l.inner(1) == u.rows*u.rs {
-		c.rows, u.rows = c.rows*l.size, u.rows*l.size
+	if l.Rank == 1 && l.Inner(0) == c.rows*c.rs && l.Inner(1) == u.rows*u.rs {
+		c.rows, u.rows = c.rows*l.Size, u.rows*l.Size
 		mulWeights(b, b.pool, c, u, w, accumulate)
 		return
 	}
-	for task := range l.size {
-		mulWeights(b, b.pool, c.from(l.offset(0, task)), u.from(l.offset(1, task)), w, accumulate)
+	for task := range l.Size {
+		mulWeights(b, b.pool, c.from(l.Offset(0, task)), u.from(l.Offset(1, task)), w, accumulate)
 	}
 }

@@ -50,6 +50,15 @@ func Each(t *testing.T, set string, f func(t *testing.T, c *Case), kinds ...stri
 	require.NotZero(t, found, "no case of %v", kinds)
 }
 
+// Backend is one that start returns, until the test ends.
+func Backend(t *testing.T, start func() (backend.Backend, error)) backend.Backend {
+	t.Helper()
+	b, err := start()
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, b.Close()) })
+	return b
+}
+
 // claims tells whether name is one of kinds; a kind that ends in * claims every
 // name that begins with it.
 func claims(kinds []string, name string) bool {

@@ -14,6 +14,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	_ "github.com/tiller-ml/tiller/backend/cpu"
+	_ "github.com/tiller-ml/tiller/backend/cublas"
 	"github.com/tiller-ml/tiller/internal/command"
 	"github.com/tiller-ml/tiller/pplm"
 	"github.com/tiller-ml/tiller/pplm/internal/models"

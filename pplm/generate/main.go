@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	_ "github.com/tiller-ml/tiller/backend/cpu"
+	_ "github.com/tiller-ml/tiller/backend/cublas"
 	"github.com/tiller-ml/tiller/internal/command"
 	"github.com/tiller-ml/tiller/pplm"
 	"github.com/tiller-ml/tiller/pplm/internal/models"

@@ -340,7 +340,7 @@ func TestErrors(t *testing.T) {
 		{"NaN in the loss", append(small("-B legal"), "-model", broken(t)), false, "the unsteered loss of the bag of words legal is NaN in sample 0"},
 		{"NaN without a loss", append(small(""), "-model", broken(t)), false, "the probabilities add up to NaN"},
 		{"no token between texts", []string{"-uncond"}, false, "-uncond: books has no token between texts: give a prompt with -cond_text"},
-		{"backend", small("-backend abacus"), false, `unknown backend "abacus": this program has cpu`},
+		{"backend", small("-backend abacus"), false, `unknown backend "abacus": this program has cpu, cublas`},
 		{"missing configuration", []string{"-config", filepath.Join(empty, "x")}, false, "reading the configuration"},
 
 		{"unknown flag", small("-topk 3"), true, "no flag -topk; did you mean -top_k?"},

@@ -95,6 +95,20 @@ func (f *folder) zeros(name string, shape ...int) {
 	f.tensors[name] = safetensors.Tensor{DType: safetensors.F32, Shape: shape, Data: make([]byte, 4*tensor.Size(shape))}
 }
 
+// openModel opens a folder as d, until the test ends.
+func openModel(t *testing.T, d tensor.DType, dir string) *Model {
+	b, err := cpu.New(backend.Config{})
+	require.NoError(t, err)
+	m, err := Open(b, d, dir)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.NoError(t, m.Free())
+		assert.Zero(t, b.LiveBytes())
+		assert.NoError(t, b.Close())
+	})
+	return m
+}
+
 // openLogits opens a folder as d and reads some tokens.
 func openLogits(t *testing.T, d tensor.DType, dir string) ([]float64, *Model) {
 	m := openModel(t, d, dir)

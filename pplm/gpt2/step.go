@@ -8,15 +8,16 @@ import (
 
 // Step reads tokens: see [pplm.LM].
 func (m *Model) Step(t *autograd.Tape, in *autograd.Var, s pplm.State) (logits, hidden *autograd.Var, next pplm.State) {
-	layers, n := m.run(t, in, s.(*state))
+	layers, next := m.Layers(t, in, s)
 	hidden = layers[len(layers)-1]
 	rows := hidden.Value.Dim(0)
-	return m.logits(autograd.Slice(hidden, 0, rows-1, rows)), hidden, n
+	return m.Logits(autograd.Slice(hidden, 0, rows-1, rows)), hidden, next
 }
 
-// run returns what each layer reads and, last, what the decoder does: L+1
-// tensors (T, B, H).
-func (m *Model) run(t *autograd.Tape, in *autograd.Var, s *state) (layers []*autograd.Var, next *state) {
+// Layers reads tokens as Step does and returns what each layer reads and, last,
+// what the decoder does: L+1 tensors (T, B, H).
+func (m *Model) Layers(t *autograd.Tape, in *autograd.Var, past pplm.State) (layers []*autograd.Var, next pplm.State) {
+	s := past.(*state)
 	s.check("gpt2.Step")
 	shape := in.Shape()
 	soft := in.Value.DType != tensor.Int32
@@ -52,7 +53,7 @@ func (m *Model) embed(t *autograd.Tape, in *autograd.Var, first int, soft bool) 
 	return autograd.Add(e, autograd.Reshape(at, n, 1, m.Config.Width))
 }
 
-// logits are the decoder's scores (T, B, V) of hidden states (T, B, H).
-func (m *Model) logits(h *autograd.Var) *autograd.Var {
+// Logits are the decoder's scores (T, B, V) of hidden states (T, B, H).
+func (m *Model) Logits(h *autograd.Var) *autograd.Var {
 	return autograd.MatMul(h, autograd.Transpose(m.Tokens.Weight.On(h.Tape())))
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/backend/cublas/cublastest"
 	"github.com/tiller-ml/tiller/nn/bpe"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/sharnn/corpus"
@@ -190,10 +191,25 @@ func TestEvaluateDType(t *testing.T) {
 	}
 }
 
+// A checkpoint that the CPU wrote measures the same on a GPU.
+func TestEvaluateCublas(t *testing.T) {
+	cublastest.Simulate(t)
+	dir, data := folder(t, "")
+	nats := func(more ...string) float64 {
+		var out bytes.Buffer
+		args := append([]string{"-checkpoint", dir, "-data", data, "-json", "-bptt", "20"}, more...)
+		require.NoError(t, run(t.Context(), args, nil, &out, io.Discard))
+		var r report
+		require.NoError(t, json.Unmarshal(out.Bytes(), &r))
+		return r.Lines[0].Nats
+	}
+	assert.InEpsilon(t, nats(), nats("-backend", "cublas"), 1e-5)
+}
+
 func TestEvaluateHelp(t *testing.T) {
 	var out bytes.Buffer
 	assert.ErrorIs(t, run(t.Context(), []string{"-h"}, nil, &out, nil), flag.ErrHelp)
-	for _, name := range strings.Fields("checkpoint data split part mem dtype bptt batch_size json backend threads config") {
+	for _, name := range strings.Fields("checkpoint data split part mem dtype bptt batch_size json backend threads device config") {
 		assert.Regexp(t, `\n  -`+name+`[ \n]`, out.String())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	_ "github.com/tiller-ml/tiller/backend/cpu"
+	_ "github.com/tiller-ml/tiller/backend/cublas"
 	"github.com/tiller-ml/tiller/internal/command"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/sharnn/corpus"

@@ -203,7 +203,7 @@ func TestGenerateErrors(t *testing.T) {
 		{"n", []string{"-checkpoint", dir, "-n", "-5"}, nil, nil, "-n is -5: want 0 or more"},
 		{"mem", []string{"-checkpoint", dir, "-mem", "-2"}, nil, nil, "-mem is -2: want 0 or more, or -1 for the model's own"},
 		{"dtype", []string{"-checkpoint", dir, "-dtype", "int32"}, nil, nil, `-dtype: unknown dtype "int32": want float32, float64, bf16 or int8`},
-		{"backend", []string{"-checkpoint", dir, "-backend", "abacus"}, nil, nil, `unknown backend "abacus": this program has cpu`},
+		{"backend", []string{"-checkpoint", dir, "-backend", "abacus"}, nil, nil, `unknown backend "abacus": this program has cpu, cublas`},
 		{"threads", []string{"-checkpoint", dir, "-threads", "-1"}, nil, nil, "negative number of threads"},
 		{"unknown flag", []string{"-top-k", "3"}, nil, nil, "no flag -top-k; did you mean -top_k?"},
 	}

@@ -3,10 +3,8 @@ package sharnntest
 import (
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/internal/golden"
 )
 
 // suite runs the cases on the backends that start returns, one for each case.
@@ -14,12 +12,7 @@ type suite struct {
 	start func() (backend.Backend, error)
 }
 
-func (s suite) open(t *testing.T) backend.Backend {
-	b, err := s.start()
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, b.Close()) })
-	return b
-}
+func (s suite) open(t *testing.T) backend.Backend { return golden.Backend(t, s.start) }
 
 // Golden holds a model and its training on a backend against the reference's numbers, all that
 // golden's folder has. Each case opens a backend of its own and closes it.

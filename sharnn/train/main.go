@@ -5,6 +5,7 @@ import (
 	"io"
 
 	_ "github.com/tiller-ml/tiller/backend/cpu"
+	_ "github.com/tiller-ml/tiller/backend/cublas"
 	"github.com/tiller-ml/tiller/internal/command"
 )
 

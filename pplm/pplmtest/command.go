@@ -1,4 +1,4 @@
-package pplm_test
+package pplmtest
 
 import (
 	"os"
@@ -31,14 +31,14 @@ type commandCase struct {
 	Output string `json:"stdout"`
 }
 
-func TestGoldenCommand(t *testing.T) {
+func (s suite) command(t *testing.T) {
 	golden.Each(t, "pplm", func(t *testing.T, c *golden.Case) {
 		var g commandCase
 		c.Decode(t, &g)
 		output, _, _ := strings.Cut(g.Output, " ")
 		transcript, err := os.ReadFile(filepath.Join(c.Dir, output))
 		require.NoError(t, err)
-		bothTypes(t, c, filepath.Join("..", g.Args.Model), func(t *testing.T, m *gpt2.Model, _ string, _ float64) {
+		s.bothTypes(t, c, filepath.Join("..", g.Args.Model), func(t *testing.T, m *gpt2.Model, _ string, _ float64) {
 			g.run(t, filepath.Dir(c.Dir), m, string(transcript))
 		})
 	}, "e2e_cli_*")

@@ -1,8 +1,9 @@
-package pplm_test
+package pplmtest
 
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -38,13 +39,13 @@ type variant struct {
 	DoubleOut    []float64   `json:"grad_norms_out_f64"`
 }
 
-func TestGoldenPerturb(t *testing.T) {
+func (s suite) perturb(t *testing.T) {
 	golden.Each(t, "pplm", func(t *testing.T, c *golden.Case) {
 		p := perturbCase{Case: c}
 		c.Decode(t, &p)
 		for _, v := range p.Variants {
 			t.Run(v.Name, func(t *testing.T) {
-				bothTypes(t, c, p.Model, func(t *testing.T, m *gpt2.Model, name string, tolerance float64) {
+				s.bothTypes(t, c, p.Model, func(t *testing.T, m *gpt2.Model, name string, tolerance float64) {
 					if name == "f64" {
 						v.Losses, v.Raw, v.Out = v.DoubleLosses, v.DoubleRaw, v.DoubleOut
 					}
@@ -104,17 +105,19 @@ func (p perturbCase) run(t *testing.T, m *gpt2.Model, v variant, name string, to
 	perturber := pplm.NewPerturber(m, attributes, settings)
 	defer perturber.Free()
 	if v.NormsIn != nil {
-		*perturber.Largest() = byLayer(v.NormsIn)
+		perturber.Largest = byLayer(v.NormsIn)
 	}
-	r, err := perturber.Perturb(t.Context(), steered, pplm.NewMoment(last, plain, probs, past, n, [][]int32{text}))
+	r, err := perturber.Perturb(t.Context(), steered, &pplm.Moment{
+		Last: last, Plain: plain, Probs: probs, Past: past, Count: n, Tokens: [][]int32{text},
+	})
 	require.NoError(t, err)
 
-	require.Len(t, r.Losses(), len(v.Losses))
+	require.Len(t, r.Losses, len(v.Losses))
 	for i, want := range v.Losses {
-		golden.Near(t, []float64{want}, r.Losses()[i], tolerance, fmt.Sprintf("loss %d", i))
-		golden.Near(t, v.Raw[i], flat(r.Norms()[i]), tolerance, fmt.Sprintf("norms %d", i))
+		golden.Near(t, []float64{want}, r.Losses[i], tolerance, fmt.Sprintf("loss %d", i))
+		golden.Near(t, v.Raw[i], flat(r.Norms[i]), tolerance, fmt.Sprintf("norms %d", i))
 	}
-	golden.Near(t, v.Out, flat(*perturber.Largest()), tolerance, "grad_norms_out")
+	golden.Near(t, v.Out, flat(perturber.Largest), tolerance, "grad_norms_out")
 	golden.Near(t, p.Numbers(t, v.Name+"."+name+".new_accumulated_hidden"), w.sum, tolerance, "new_accumulated_hidden")
 	p.matchMoved(t, m, steered, v.Name+"."+name+".pert_past", tolerance)
 	p.matchLogits(t, m, steered, last, v.Name+"."+name+".pert_logits", tolerance)
@@ -193,20 +196,21 @@ func flat(norms [][]float64) (out []float64) {
 }
 
 // The gradient itself, from one move: delta = -step * g / norm^gamma.
-func TestGoldenPerturbGradient(t *testing.T) {
+func (s suite) perturbGradient(t *testing.T) {
 	golden.Each(t, "pplm", func(t *testing.T, c *golden.Case) {
 		p := perturbCase{Case: c}
 		c.Decode(t, &p)
 		for _, v := range p.Variants {
 			if c.Has(v.Name + ".f64.grad_iter0.0") {
-				t.Run(v.Name, func(t *testing.T) { p.runGradient(t, v) })
+				t.Run(v.Name, func(t *testing.T) {
+					p.runGradient(t, s.openModel(t, tensor.Float64, filepath.Join(p.Dir, p.Model)), v)
+				})
 			}
 		}
 	}, "perturb_past_*")
 }
 
-func (p perturbCase) runGradient(t *testing.T, v variant) {
-	m := openModel(t, tensor.Float64, p.Dir+"/"+p.Model)
+func (p perturbCase) runGradient(t *testing.T, m *gpt2.Model, v variant) {
 	b, text := m.Backend, p.Ints(t, "ids")
 	p.Case.DType = tensor.Float64
 	n := len(text) - 1
@@ -226,8 +230,9 @@ func (p perturbCase) runGradient(t *testing.T, v variant) {
 			before[layer] = append(before[layer], golden.Read(t, b, byHead(x, m.Config.Heads))...)
 		}
 	}
-	_, err := perturber.Perturb(t.Context(), steered, pplm.NewMoment(last, plain, probs,
-		p.Tensor(t, b, "f64.accumulated_hidden"), n, [][]int32{text}))
+	_, err := perturber.Perturb(t.Context(), steered, &pplm.Moment{
+		Last: last, Plain: plain, Probs: probs, Past: p.Tensor(t, b, "f64.accumulated_hidden"), Count: n, Tokens: [][]int32{text},
+	})
 	require.NoError(t, err)
 	for layer, group := range steered.Moving(0, n) {
 		var g []float64

@@ -1,0 +1,3 @@
+// Package cublastest lets tests of other packages run on the backend cublas
+// without a GPU.
+package cublastest
