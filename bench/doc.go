@@ -3,5 +3,7 @@
 //
 // The program in bench/table runs them, and those of single kernels, and prints
 // a table; bench/compare does the same in turn with OpenBLAS and PyTorch, which
-// bench/reference.py drives. RESULTS.md says what was measured.
+// bench/reference.py drives. With the tag gpucheck its tests are a program that
+// checks and measures the backend cublas on a machine that has a GPU: make
+// gpu-check. RESULTS.md says what was measured.
 package bench

@@ -71,6 +71,7 @@ func TestGPUCheck(t *testing.T) {
 		cublastest.Simulate(t)
 		out, err := gpuCheck(t, program, "-quick", "-python", "", "-test.benchtime", "1x", "-run", gpuParts)
 		require.NoError(t, err, out)
+		t.Log(out)
 		_, table, found := strings.Cut(out, "these times mean nothing\n")
 		require.True(t, found, out)
 		assert.Contains(t, out, "libcublas 13.0.0: ")
@@ -81,6 +82,18 @@ func TestGPUCheck(t *testing.T) {
 			assert.Regexp(t, row+` +\d[\d.e+]* +\d[\d.e+]* +\d\.\d\d`, table)
 		}
 	})
+	t.Run("PyTorch", func(t *testing.T) {
+		cublastest.Simulate(t)
+		python := filepath.Join(t.TempDir(), "python")
+		require.NoError(t, os.WriteFile(python, []byte(fakePython), 0o777))
+		out, err := gpuCheck(t, program, "-quick", "-python", python, "-test.benchtime", "1x", "-run", "LSTM|PyTorch")
+		require.NoError(t, err, out)
+		_, table, found := strings.Cut(out, "these times mean nothing\n")
+		require.True(t, found, out)
+		assert.Regexp(t, `dtype=bf16/way=steps +\d[\d.e+]* +\d[\d.e+]* +\d\.\d\d +\d[\d.e+]*\n`, table)
+		assert.Regexp(t, `PyTorch: T=16/B=4/H=64/dtype=fp16 +2 +32 +0\.50 +1\n`, table)
+		assert.Contains(t, out, "GPUTrain/emsize=64/rows=48/T=16/B=4/dtype=bf16-compiled in PyTorch: exit status 3")
+	})
 	t.Run("failure", func(t *testing.T) {
 		cublastest.Simulate(t)
 		out, err := gpuCheck(t, program, "-quick", "-limit", "1ms", "-run", "GoldenLayers")
@@ -88,6 +101,16 @@ func TestGPUCheck(t *testing.T) {
 		assert.Contains(t, out, "FAILED TestGPUGoldenLayers: not done in 1ms")
 	})
 }
+
+// fakePython has a PyTorch that is quickest in fp16 and cannot compile.
+const fakePython = `#!/bin/sh
+case "$2 $3" in
+probe-gpu*) echo torch: fake ;;
+*compiled) exit 3 ;;
+*fp16) echo "BenchmarkTorch$3 10 2000000 ns/op 32 tokens/s 0.5 GiB" ;;
+*) echo "BenchmarkTorch$3 10 3000000 ns/op 21.3 tokens/s 0.6 GiB" ;;
+esac
+`
 
 // gpuParts are what the simulator is not too slow for beside the tests of package
 // cublas, which run the conformance suite and the goldens on it.

@@ -12,7 +12,7 @@ import (
 
 var (
 	quick  = flag.Bool("quick", false, "small sizes, to try the program out; its times mean nothing")
-	groups = flag.String("run", "", "run only the tests and benchmarks that match this `regexp`; what follows a slash picks from within them")
+	groups = flag.String("run", "", "run only the tests and benchmarks, PyTorch being one, that match this `regexp`; what follows a slash picks from within them")
 	report = flag.String("report", "gpu-check.txt", "the `file` that takes everything that is printed")
 	python = flag.String("python", "python3", "the `program` that runs PyTorch, where it has it; empty: none")
 	limit  = flag.Duration("limit", 10*time.Minute, "the most `time` that one test or benchmark may take")
@@ -42,6 +42,7 @@ used where it is found (the nvidia-* packages of a Python environment will do).
   ./gpu-check                     everything
   ./gpu-check -run Golden         some of it; the names are in the report
   ./gpu-check -run Conformance/MatMul
+  ./gpu-check -run 'Train|PyTorch'
   ./gpu-check -quick -python ''   small sizes, without PyTorch
 
 `)

@@ -42,9 +42,11 @@ func runPart(m *testing.M) int {
 // session is one run of the whole program.
 type session struct {
 	executable string
-	out        io.Writer    // the terminal, the report and text
-	text       bytes.Buffer // all that was printed
-	failed     []string     // parts
+	wanted     *regexp.Regexp // names of parts
+	within     string         // what is picked from within them; empty: all
+	out        io.Writer      // the terminal, the report and text
+	text       bytes.Buffer   // all that was printed
+	failed     []string       // parts
 }
 
 // check is the whole program.
@@ -68,15 +70,22 @@ func check() error {
 	}
 	defer file.Close()
 	s := &session{}
-	s.out = io.MultiWriter(os.Stdout, file, &s.text)
-	fmt.Fprintf(s.out, "gpu-check, %s\n%s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), described)
+	head, within, _ := strings.Cut(*groups, "/")
+	if s.wanted, err = regexp.Compile(head); err != nil {
+		return fmt.Errorf("-run: %w", err)
+	}
+	s.within = within
 	if s.executable, err = os.Executable(); err != nil {
 		return err
 	}
+	s.out = io.MultiWriter(os.Stdout, file, &s.text)
+	fmt.Fprintf(s.out, "gpu-check, %s\n%s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"), described)
 	if err := s.runParts(); err != nil {
 		return err
 	}
-	compareWithPyTorch(s.out)
+	if *python != "" && s.wanted.MatchString("PyTorch") {
+		compareWithPyTorch(s.out)
+	}
 	s.printTable()
 	fmt.Println("\nall that was printed is in", *report)
 	if len(s.failed) > 0 {
@@ -105,21 +114,16 @@ func unpack() (remove func(), err error) {
 
 // runParts runs each test and benchmark that is asked for.
 func (s *session) runParts() error {
-	head, within, _ := strings.Cut(*groups, "/")
-	wanted, err := regexp.Compile(head)
-	if err != nil {
-		return fmt.Errorf("-run: %w", err)
-	}
 	names, err := exec.Command(s.executable, "-part", "none", "-test.list", "^(Test|Benchmark)GPU").Output()
 	if err != nil {
 		return fmt.Errorf("listing the tests: %w", err)
 	}
 	for name := range strings.FieldsSeq(string(names)) {
-		if !wanted.MatchString(name) {
+		if !s.wanted.MatchString(name) {
 			continue
 		}
-		if within != "" {
-			name += "/" + within
+		if s.within != "" {
+			name += "/" + s.within
 		}
 		fmt.Fprintf(s.out, "\n=== %s\n", name)
 		start := time.Now()

@@ -96,7 +96,7 @@ func periodic(row, lane int) int32 {
 func losses(t testing.TB, b backend.Backend) []float64 {
 	T, B, width := 32, 8, 128
 	if *quick {
-		T, B, width = 16, 4, 64
+		T, B, width = 16, 2, 32
 	}
 	m, err := sharnn.New(b, tensor.Float32, sharnn.Config{
 		Symbols: 64, Width: width, Hidden: 4 * width, Layers: 2, Attention: []int{0}, Heads: 1, Memory: 100,

@@ -15,9 +15,6 @@ var reference []byte
 
 // compareWithPyTorch runs the same work in PyTorch where it has a GPU.
 func compareWithPyTorch(w io.Writer) {
-	if *python == "" || *groups != "" {
-		return
-	}
 	fmt.Fprintln(w, "\n=== PyTorch")
 	script, err := writeReference()
 	if err != nil {

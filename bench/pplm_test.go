@@ -71,7 +71,7 @@ func generate(b *testing.B, lm pplm.LM, batch, iterations int) {
 	r := pplm.Request{Prompt: make([]int32, promptTokens), Length: newTokens, Samples: batch, Seed: 1, Settings: preset.Settings}
 	r.Settings.Iterations = iterations
 	if iterations > 0 {
-		r.Attributes = []pplm.Attribute{bagOf(b, 40)}
+		r.Attributes = []pplm.Attribute{bagOf(b, 40, lm.Info().Vocabulary)}
 	}
 	var g *pplm.Generator
 	defer func() { g.Free() }()
@@ -93,15 +93,15 @@ func generate(b *testing.B, lm pplm.LM, batch, iterations int) {
 	})
 }
 
-// bagOf is a bag of words of one token each.
-func bagOf(b *testing.B, words int) *pplm.Bag {
+// bagOf is a bag of words of one token each, spread over the vocabulary.
+func bagOf(b *testing.B, words, vocabulary int) *pplm.Bag {
 	var names []string
 	for i := range words {
 		names = append(names, fmt.Sprint("word", i))
 	}
 	last := int32(0)
 	bag, err := pplm.NewBag("bench", names, func(string) []int32 {
-		last += 997
+		last += int32(vocabulary / (words + 1))
 		return []int32{last}
 	})
 	require.NoError(b, err)

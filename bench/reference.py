@@ -378,8 +378,8 @@ class Device:
         """module for inference: of halves, where that is the type."""
         return module.to(self.half) if self.half else module
 
-    def compile(self, module, **how):
-        return self.torch.compile(module, **how) if self.compiled else module
+    def compile(self, module):
+        return self.torch.compile(module) if self.compiled else module
 
     def peak(self):
         return f"{self.torch.cuda.max_memory_reserved() / 2**30:.4g} GiB" if self.kind == "cuda" else host_peak()
@@ -472,9 +472,9 @@ def gpu_steer(torch, device, fields, seconds, prompt=8, length=100, top=10, fuse
     to have its past and what the model says unsteered."""
     sizes = dict(GPT2, tiny=(2, 32, 2))
     layers, width, heads = sizes[fields["model"]]
-    small = {"vocabulary": 40000, "positions": 128} if fields["model"] == "tiny" else {}
+    small = {"vocabulary": 1000, "positions": 128} if fields["model"] == "tiny" else {}
     model = device.constant(gpt2(torch, layers, width, heads, **small).to(device.kind))
-    bag, ids = torch.arange(997, 40 * 997 + 1, 997, device=device.kind), None
+    bag, ids = torch.arange(1, 41, device=device.kind) * (len(model.tokens.weight) // 41), None
 
     def step():
         nonlocal ids

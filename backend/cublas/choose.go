@@ -3,7 +3,9 @@
 package cublas
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -152,20 +154,18 @@ func (l *lstm) measure(routes []lstmRoute) lstmRoute {
 			times[route] = ms
 		}
 	}
-	return slices.MinFunc(routes, func(x, y lstmRoute) int { return compareTimes(times, x, y) })
+	return fastest(routes, times)
 }
 
-// compareTimes puts routes without a time last.
-func compareTimes(times map[lstmRoute]float64, x, y lstmRoute) int {
-	s, first := times[x]
-	t, second := times[y]
-	switch {
-	case first && (!second || s < t):
-		return -1
-	case second && (!first || t < s):
-		return 1
+// fastest is the route of the least time; those without one come last.
+func fastest(routes []lstmRoute, times map[lstmRoute]float64) lstmRoute {
+	of := func(r lstmRoute) float64 {
+		if ms, ok := times[r]; ok {
+			return ms
+		}
+		return math.Inf(1)
 	}
-	return 0
+	return slices.MinFunc(routes, func(x, y lstmRoute) int { return cmp.Compare(of(x), of(y)) })
 }
 
 // time is how long both passes take by a route, in milliseconds; false where the

@@ -58,7 +58,7 @@ func start(driver *cuda.Driver, c backend.Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{dev: dev, libraries: driver.Libraries, precision: c.Precision, attention: usualAttention}
+	b := &Backend{dev: dev, libraries: driver.Libraries, precision: c.Precision, attention: usualAttention, lstms: usualLSTMs}
 	b.programs.init(dev, b.leaveGraph)
 	b.memory.init(dev, b.leaveGraph)
 	if err := b.prepare(); err != nil {

@@ -3,6 +3,7 @@
 package cublas
 
 import (
+	"slices"
 	"sync"
 	"testing"
 
@@ -11,6 +12,9 @@ import (
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/backend/cublas/internal/sim"
+	"github.com/tiller-ml/tiller/pplm"
+	"github.com/tiller-ml/tiller/pplm/gpt2"
+	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -144,18 +148,28 @@ const (
 	cuStreamCaptureUnsupported = 900
 )
 
+// writes is a graph of so many writes to x, the last of which stays.
+func writes(t *testing.T, b *Backend, x *tensor.Tensor, n int) {
+	b.Graph(func() {
+		for i := range n {
+			require.NoError(t, b.Write(x, tensor.Bytes([]float32{float32(i), 1})))
+		}
+	})
+	got, err := backend.Data[float32](b, x)
+	require.NoError(t, err)
+	require.Equal(t, []float32{float32(n - 1), 1}, got)
+}
+
 // Graphs that are kept make room for one that finds none.
 func TestGraphWithoutMemory(t *testing.T) {
 	m, b := graphed(t)
-	want := decoded(t, b, 12, plainly)
-	tokens := 0
-	assert.Equal(t, want, decoded(t, b, 12, func(f func()) {
-		if tokens++; tokens == 9 { // the cache grows: a new form
-			require.Positive(t, m.Live(sim.Executables))
-			m.Fail(sim.Instantiate, 1, cuOutOfMemory)
-		}
-		b.Graph(f)
-	}))
+	x := backend.New(b, tensor.Float32, 2)
+	writes(t, b, x, 1)
+	writes(t, b, x, 2)
+	m.Fail(sim.Instantiate, 1, cuOutOfMemory)
+	writes(t, b, x, 3)
+	assert.Equal(t, 2, m.Live(sim.Executables))
+	backend.Release(b, x)
 	closed(t, m, b)
 }
 
@@ -283,31 +297,96 @@ func TestGraphMemory(t *testing.T) {
 	closed(t, m, b)
 }
 
-// The forms that were not used for longest are forgotten.
+// The form that was not used for longest is forgotten.
 func TestGraphForms(t *testing.T) {
 	m, b := graphed(t)
 	x := backend.New(b, tensor.Float32, 2)
-	for round := range 2 {
-		for n := range mostGraphs + 4 {
-			b.Graph(func() {
-				for i := range n + 1 {
-					require.NoError(t, b.Write(x, tensor.Bytes([]float32{float32(i), float32(round)})))
-				}
-			})
-			assert.LessOrEqual(t, m.Live(sim.Executables), mostGraphs)
-			got, err := backend.Data[float32](b, x)
-			require.NoError(t, err)
-			assert.Equal(t, []float32{float32(n), float32(round)}, got)
-		}
+	for n := range mostGraphs {
+		writes(t, b, x, n+1)
 	}
-	before := m.Calls(sim.Instantiate)
-	b.Graph(func() {
-		for range mostGraphs + 4 {
-			require.NoError(t, b.Write(x, tensor.Bytes([]float32{1, 1})))
-		}
-	})
-	assert.Equal(t, before, m.Calls(sim.Instantiate), "the newest form is known")
+	writes(t, b, x, 1)
+	require.Equal(t, mostGraphs, m.Calls(sim.Instantiate))
+	writes(t, b, x, mostGraphs+1)
+	assert.Equal(t, mostGraphs, m.Live(sim.Executables))
+	writes(t, b, x, 1)
+	assert.Equal(t, mostGraphs+1, m.Calls(sim.Instantiate), "the form used last but one is known")
+	writes(t, b, x, 2)
+	assert.Equal(t, mostGraphs+2, m.Calls(sim.Instantiate), "that of longest ago is not")
 	backend.Release(b, x)
+	closed(t, m, b)
+}
+
+// Forms of as many kernels are told apart.
+func TestGraphKernels(t *testing.T) {
+	m, b := graphed(t)
+	x, y := backend.Zeros(b, tensor.Float32, 4, 4), backend.New(b, tensor.Float32, 4, 4)
+	for i := range 6 {
+		b.Graph(func() { b.Softmax(y, x, i%2 == 1) })
+		b.Graph(func() { b.Unary(backend.Unary{Kind: backend.Exp}, y, x) })
+	}
+	assert.LessOrEqual(t, m.Calls(sim.Instantiate), 4)
+	backend.Release(b, x, y)
+	closed(t, m, b)
+}
+
+// ungraphed is a backend whose graphs are none.
+type ungraphed struct{ *Backend }
+
+func (ungraphed) Graph(f func()) { f() }
+
+// A text is the same whether its steps are graphs or not.
+func TestGraphSampling(t *testing.T) {
+	m, b := graphed(t)
+	text := func(b backend.Backend) (all []int32) {
+		model, err := sharnn.New(b, tensor.Float32, sharnn.Config{
+			Symbols: 20, Width: 8, Hidden: 16, Layers: 2, Attention: []int{1}, Heads: 1, Memory: 12,
+		}, 1)
+		require.NoError(t, err)
+		defer model.Free()
+		s, err := sharnn.NewSampler(model, sharnn.Sampling{Temperature: 1, TopP: 1, Seed: 3})
+		require.NoError(t, err)
+		defer s.Free()
+		require.NoError(t, s.Feed(t.Context(), []int32{1, 2, 3}))
+		for range 20 {
+			id, err := s.Next()
+			require.NoError(t, err)
+			all = append(all, id)
+		}
+		return all
+	}
+	want := text(ungraphed{b})
+	require.Zero(t, m.Calls(sim.GraphLaunch))
+	assert.Equal(t, want, text(b))
+	assert.GreaterOrEqual(t, m.Calls(sim.GraphLaunch), 18)
+	assert.LessOrEqual(t, m.Calls(sim.Instantiate), 4)
+	closed(t, m, b)
+}
+
+// So is a text that is steered.
+func TestGraphSteering(t *testing.T) {
+	m, b := graphed(t)
+	how := pplm.Default()
+	how.Iterations, how.TopK, how.Sample = 3, 5, true
+	bag := &pplm.Bag{Name: "few", Words: []pplm.Word{{Text: "a", Tokens: []int32{4}, Times: 1}, {Text: "b", Tokens: []int32{9}, Times: 1}}}
+	request := pplm.Request{Prompt: []int32{1, 2, 3}, Length: 8, Samples: 2, Seed: 5, Attributes: []pplm.Attribute{bag}, Settings: how}
+	text := func(b backend.Backend) (all []pplm.Token) {
+		model, err := gpt2.New(b, tensor.Float32, gpt2.Config{Vocabulary: 30, Positions: 32, Width: 16, Layers: 2, Heads: 2, Eps: 1e-5}, 1)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, model.Free()) }()
+		_, err = pplm.Generate(t.Context(), model, request, func(token *pplm.Token) error {
+			kept := *token
+			kept.Distribution = slices.Clone(token.Distribution)
+			all = append(all, kept)
+			return nil
+		})
+		require.NoError(t, err)
+		return all
+	}
+	want := text(ungraphed{b})
+	require.Zero(t, m.Calls(sim.GraphLaunch))
+	assert.Equal(t, want, text(b))
+	assert.GreaterOrEqual(t, m.Calls(sim.GraphLaunch), 60)
+	assert.LessOrEqual(t, m.Calls(sim.Instantiate), 12)
 	closed(t, m, b)
 }
 

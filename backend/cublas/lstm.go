@@ -21,12 +21,17 @@ const (
 // lstms is what the routes keep.
 type lstms struct {
 	forced  lstmRoute            // by a test, where it is not empty
-	units   []int                // of a persistent block, where a test names them
+	units   []int                // that a persistent block may have
+	warps   int                  // of a persistent block, that multiply
 	choices map[string]lstmRoute // by the work's name
 	plans   map[planKey]plan
 	rnns    map[rnnKey]*rnn
 	wide    bool // cuDNN's LSTM is to be of float32
 }
+
+// usualLSTMs is what suits GPUs; tests lay small sequences out as if they were
+// large ones.
+var usualLSTMs = lstms{units: []int{8, 16}, warps: 8}
 
 // lstm is a call with its sizes: T, B, I and H.
 type lstm struct {

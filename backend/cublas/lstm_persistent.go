@@ -19,6 +19,7 @@ type planKey struct {
 type plan struct {
 	forward, backward kernel
 	blocks, shared    int
+	warps             int // of a block, that multiply
 	parts             int // bytes that blocks exchange in a backward step
 }
 
@@ -39,11 +40,7 @@ func (b *Backend) persistentPlan(size, batch int) plan {
 	if ok {
 		return p
 	}
-	units := b.lstms.units
-	if units == nil {
-		units = []int{8, 16}
-	}
-	for _, units := range units {
+	for _, units := range b.lstms.units {
 		if p = b.layout(key, units); p.blocks > 0 {
 			break
 		}
@@ -56,16 +53,20 @@ func (b *Backend) persistentPlan(size, batch int) plan {
 }
 
 // layout is the plan with so many units a block. A block's weights, in bfloat16,
-// and its eight warps' results, four for each cell, are in shared memory.
+// and its warps' results, four for each cell, are in shared memory.
 func (b *Backend) layout(key planKey, units int) plan {
 	if key.size%(4*units) != 0 {
 		return plan{} // four blocks share a step's backward product
+	}
+	if (key.size/32+b.lstms.warps-1)/b.lstms.warps > units {
+		return plan{} // a warp's threads wait for a block each
 	}
 	cells := units * key.samples
 	name := func(pass string) kernel {
 		return kernel{"persistent", fmt.Sprintf("lstm_%s_%d_%d", pass, units, key.samples), b.dev.Shared}
 	}
-	p := plan{name("forward"), name("backward"), key.size / units, 2*4*units*key.size + 8*4*4*cells, 0}
+	p := plan{forward: name("forward"), backward: name("backward"), blocks: key.size / units, warps: b.lstms.warps}
+	p.shared = 2*4*units*key.size + 4*4*cells*p.warps
 	p.parts = 4 * 4 * cells * p.blocks
 	if p.shared > b.dev.Shared || !b.together(p.forward, p) || !b.together(p.backward, p) {
 		return plan{}
@@ -134,7 +135,7 @@ func (l *lstm) forwardPersistent() bool {
 	return b.launchTogether(p.forward, p,
 		uint64(b.at(c.Gates)), uint64(b.at(whh)), uint64(b.at(c.Bih)), uint64(b.at(c.Bhh)), uint64(b.at(c.C0)),
 		uint64(b.at(c.Y)), uint64(b.at(c.Cells)), uint64(b.at(c.HN)), uint64(b.at(c.CN)),
-		uint64(h.at), uint64(flags.at), uint64(l.steps), uint64(l.batch), uint64(l.size))
+		uint64(h.at), uint64(flags.at), uint64(l.steps), uint64(l.batch), uint64(l.size), uint64(p.warps))
 }
 
 // backwardPersistent turns Gates into gradients, as backwardSteps does.
@@ -154,5 +155,5 @@ func (l *lstm) backwardPersistent(g *backend.LSTMGrads) bool {
 		uint64(b.at(c.Gates)), uint64(b.at(whh)), uint64(b.at(c.C0)), uint64(b.at(c.Cells)),
 		uint64(b.pointer(g.DY)), uint64(b.pointer(g.DHN)), uint64(b.pointer(g.DCN)),
 		uint64(b.pointer(g.DH0)), uint64(b.pointer(g.DC0)), uint64(parts.at), uint64(flags.at),
-		uint64(l.steps), uint64(l.batch), uint64(l.size))
+		uint64(l.steps), uint64(l.batch), uint64(l.size), uint64(p.warps))
 }

@@ -147,7 +147,7 @@ func nearLSTM(t *testing.T, names []string, want, got [][]float32, tolerance flo
 			difference += d * d
 			norm += float64(w) * float64(w)
 		}
-		assert.LessOrEqual(t, math.Sqrt(difference), tolerance*math.Sqrt(norm), name)
+		assert.True(t, math.Sqrt(difference) <= tolerance*math.Sqrt(norm), "%s differs by %g of %g", name, math.Sqrt(difference), math.Sqrt(norm))
 	}
 }
 
@@ -170,6 +170,13 @@ var lstmCases = []lstmCase{
 	{T: 3, B: 2, I: 8, H: 64, absent: "yhc", unwanted: "c"},
 }
 
+// Some shapes with a longer inner dimension.
+var longLSTMCases = []lstmCase{
+	{T: 3, B: 3, I: 8, H: 192},
+	{T: 3, B: 20, I: 8, H: 128},
+	{T: 3, B: 40, I: 8, H: 96},
+}
+
 // Some shapes for blocks of 16 units, all sizes of batch.
 var wideLSTMCases = []lstmCase{
 	{T: 4, B: 5, I: 8, H: 64},
@@ -184,20 +191,25 @@ func TestLSTMRoutes(t *testing.T) {
 		route     lstmRoute
 		precision backend.Precision
 		units     []int
+		warps     int
 		cases     []lstmCase
 		tolerance float64
 	}{
-		{stepLSTM, backend.Full, nil, lstmCases, 1e-6},
-		{stepLSTM, backend.BF16, nil, lstmCases, 1e-2},
-		{cudnnLSTM, backend.Full, nil, lstmCases, 1e-6},
-		{cudnnLSTM, backend.TF32, nil, lstmCases, 1e-6}, // the simulator does not round
-		{cudnnLSTM, backend.BF16, nil, lstmCases, 1e-2},
-		{persistentLSTM, backend.BF16, nil, lstmCases, 1e-2},
-		{persistentLSTM, backend.BF16, []int{16}, wideLSTMCases, 1e-2},
+		{stepLSTM, backend.Full, nil, 0, lstmCases, 1e-6},
+		{stepLSTM, backend.BF16, nil, 0, lstmCases, 1e-2},
+		{cudnnLSTM, backend.Full, nil, 0, lstmCases, 1e-6},
+		{cudnnLSTM, backend.TF32, nil, 0, lstmCases, 1e-6}, // the simulator does not round
+		{cudnnLSTM, backend.BF16, nil, 0, lstmCases, 1e-2},
+		{persistentLSTM, backend.BF16, []int{8}, 8, lstmCases, 1e-2},
+		{persistentLSTM, backend.BF16, []int{16}, 8, wideLSTMCases, 1e-2},
+		// With few warps each has more than it loads ahead.
+		{persistentLSTM, backend.BF16, []int{8}, 1, longLSTMCases, 1e-2},
+		{persistentLSTM, backend.BF16, []int{8}, 2, longLSTMCases, 1e-2},
+		{persistentLSTM, backend.BF16, []int{16}, 1, wideLSTMCases, 1e-2},
 	} {
-		t.Run(fmt.Sprint(of.route, " ", precisionNames[of.precision], of.units), func(t *testing.T) {
+		t.Run(fmt.Sprint(of.route, " ", precisionNames[of.precision], of.units, of.warps), func(t *testing.T) {
 			b := force(openWith(t, backend.Config{Precision: of.precision}), of.route)
-			b.lstms.units = of.units
+			b.lstms.units, b.lstms.warps = of.units, of.warps
 			for _, c := range of.cases {
 				t.Run(c.String(), func(t *testing.T) {
 					r := newLSTMRun(b, c)
@@ -228,18 +240,39 @@ func TestLSTMRepeats(t *testing.T) {
 	}
 }
 
-// Float64, stored weights, few steps and shapes that do not fit go by steps.
+// Float64, stored weights and few steps go by steps without being measured.
 func TestLSTMStepsAlone(t *testing.T) {
 	b := openWith(t, backend.Config{Precision: backend.BF16})
-	for _, c := range []lstmCase{{T: 1, B: 2, I: 8, H: 64}, {T: fewSteps - 1, B: 2, I: 8, H: 64}} {
-		r := newLSTMRun(b, c)
-		r.run(t)
-		assert.Empty(t, b.Choices())
+	for _, c := range []struct {
+		steps          int
+		dtype, weights tensor.DType
+	}{
+		{1, tensor.Float32, tensor.Float32},
+		{fewSteps - 1, tensor.Float32, tensor.Float32},
+		{100, tensor.Float64, tensor.Float64},
+		{100, tensor.Float32, tensor.BFloat16},
+		{100, tensor.Float32, tensor.Int8},
+	} {
+		x, h := backend.New(b, c.dtype, c.steps, 2, 32), backend.New(b, c.dtype, 2, 64)
+		wih, whh := backend.New(b, c.weights, 256, 32), backend.New(b, c.weights, 256, 64)
+		gates := backend.New(b, b.Inner(c.dtype), c.steps, 2, 256)
+		l := b.newLSTM("LSTM", &backend.LSTMCall{X: x, H0: h, Wih: wih, Whh: whh, Gates: gates})
+		assert.Equal(t, stepLSTM, l.choose(), c)
+		backend.Release(b, x, h, wih, whh, gates)
 	}
-	assert.Zero(t, b.persistentPlan(64, 65).blocks, "too many samples")
-	assert.Zero(t, b.persistentPlan(48, 4).blocks, "units that do not fill tiles")
-	assert.Zero(t, b.persistentPlan(1024, 4).blocks, "more blocks than fit")
+	assert.Empty(t, b.Choices())
 	assert.NoError(t, b.Sync())
+}
+
+func TestPersistentPlan(t *testing.T) {
+	b := openWith(t, backend.Config{Precision: backend.BF16})
+	assert.Equal(t, 8, b.persistentPlan(64, 16).blocks)
+	assert.Equal(t, b.persistentPlan(64, 17), b.persistentPlan(64, 32))
+	assert.Zero(t, b.persistentPlan(64, 65), "too many samples")
+	assert.Zero(t, b.persistentPlan(48, 4), "units that do not fill tiles")
+	assert.Zero(t, b.persistentPlan(1024, 4), "more blocks than fit")
+	b.precision = backend.TF32
+	assert.Zero(t, b.persistentPlan(64, 16), "another precision")
 }
 
 // A shape is measured once; what was chosen can be told and made again.
@@ -273,6 +306,13 @@ func TestLSTMChoices(t *testing.T) {
 			assert.Zero(t, b.LiveBytes())
 		})
 	}
+}
+
+func TestFastest(t *testing.T) {
+	all := []lstmRoute{stepLSTM, persistentLSTM, cudnnLSTM}
+	assert.Equal(t, persistentLSTM, fastest(all, map[lstmRoute]float64{stepLSTM: 9, persistentLSTM: 2, cudnnLSTM: 3}))
+	assert.Equal(t, cudnnLSTM, fastest(all, map[lstmRoute]float64{stepLSTM: 9, cudnnLSTM: 3}))
+	assert.Equal(t, stepLSTM, fastest(all, nil))
 }
 
 func TestChooseRefuses(t *testing.T) {
@@ -349,4 +389,56 @@ func TestLSTMFault(t *testing.T) {
 	b.LSTMGrad(r.c, r.g)
 	assert.ErrorContains(t, b.Sync(), "cudnnRNNBackwardData_v8")
 	assert.Error(t, b.Close())
+}
+
+// Wherever memory ends, in measuring too, the call says so and leaves nothing.
+func TestLSTMWithoutMemory(t *testing.T) {
+	m, driver := simulated(t)
+	c := lstmCase{T: 20, B: 2, I: 8, H: 64}
+	attempt := func(b *Backend, r *lstmRun, more int) (err error) {
+		defer tensor.Catch(&err)
+		m.Limit(m.Bytes().Live + more)
+		defer m.Limit(2 << 30)
+		b.LSTM(r.c)
+		b.LSTMGrad(r.c, r.g)
+		return nil
+	}
+	failed := 0
+	for more, full := 0, true; full; more += more/4 + 4096 {
+		b, err := start(driver, backend.Config{Precision: backend.BF16})
+		require.NoError(t, err)
+		r := newLSTMRun(b, c)
+		err = attempt(b, r, more)
+		full = err != nil
+		if full {
+			failed++
+			var out *OutOfMemory
+			assert.ErrorAs(t, err, &out)
+		}
+		backend.Release(b, r.all...)
+		assert.Zero(t, b.LiveBytes())
+		require.NoError(t, b.Close())
+		assert.Empty(t, m.Leaks())
+	}
+	assert.Greater(t, failed, 5)
+}
+
+// Operands of another type than cuDNN computes in are rounded into working memory
+// and back.
+func TestRNNWork(t *testing.T) {
+	b := openWith(t, backend.Config{Precision: backend.BF16})
+	x := backend.FromSlice(b, []float32{1, 1 + 1./512, 3}, 3)
+	y := backend.FromSlice(b, []float32{0, 0, 0}, 3)
+	w := &rnnWork{b: b, dtype: tensor.BFloat16}
+	from, to := w.read(x), w.write(y)
+	require.NoError(t, b.dev.Within(to, from, 6))
+	w.finish()
+	w.release()
+	numbers, err := backend.Data[float32](b, y)
+	require.NoError(t, err)
+	assert.Equal(t, []float32{1, 1, 3}, numbers)
+	assert.Zero(t, w.read(nil))
+	assert.Zero(t, w.write(nil))
+	backend.Release(b, x, y)
+	assert.Zero(t, b.LiveBytes())
 }

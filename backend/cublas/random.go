@@ -43,12 +43,14 @@ func (b *Backend) Random(dst *tensor.Tensor, d backend.Dist, key tensor.Key) {
 	b.run(k, l.Words(key.Seed).Words(uint64(key.Step)<<32|uint64(key.Site)).Double(first).Double(second))
 }
 
+// normalsAtOnce are made, and sent, before the next.
+const normalsAtOnce = 128 << 10
+
 // sendNormals writes n numbers A + B*z to at, z the stream's normal numbers.
 func sendNormals[T float32 | float64](b *Backend, at cuda.Ptr, n int, d backend.Dist, key tensor.Key) {
-	const most = 256 << 10 // at a time
-	part := make([]T, min(n, most))
-	for lo := 0; lo < n && b.fault == nil; lo += most {
-		some := part[:min(most, n-lo)]
+	part := make([]T, min(n, normalsAtOnce))
+	for lo := 0; lo < n && b.fault == nil; lo += normalsAtOnce {
+		some := part[:min(normalsAtOnce, n-lo)]
 		fillNormals(some, d, key, uint64(lo))
 		bytes := tensor.Bytes(some)
 		b.send(at, bytes)

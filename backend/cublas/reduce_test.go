@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/tensor"
 )
@@ -50,4 +53,29 @@ var foldCases = []struct{ from, to []int }{
 	{[]int{2*leastStack + 3, 41}, []int{1, 41}},                         // and pieces
 	{[]int{leastStack + 3, manyColumns + 4}, []int{1, manyColumns + 4}}, // four at a time
 	{[]int{2, 20, manyColumns / 2}, []int{2, 1, manyColumns / 2}},
+}
+
+// TestReduceOfIntegers folds columns and rows in several pieces, and the largest of
+// nothing.
+func TestReduceOfIntegers(t *testing.T) {
+	w := newTwins(t, backend.Config{}, 0)
+	for _, c := range [][2][]int{
+		{{3 * leastStack, 9}, {1, 9}}, {{3*leastPiece + 2}, {1}}, {{0}, {1}},
+	} {
+		x := twin{w.on(w.cpu, tensor.Int32, c[0]...), w.on(w.gpu, tensor.Int32, c[0]...)}
+		if n := x.cpu.Len(); n > 0 {
+			index := w.targets(n, 1000)
+			x = twin{index.cpu.Reshape(c[0]...), index.gpu.Reshape(c[0]...)}
+		}
+		dst := twin{w.on(w.cpu, tensor.Int32, c[1]...), w.on(w.gpu, tensor.Int32, c[1]...)}
+		for f := range backend.ReduceKinds {
+			w.cpu.Reduce(f, dst.cpu, x.cpu)
+			w.gpu.Reduce(f, dst.gpu, x.gpu)
+			want, err := backend.Data[int32](w.cpu, dst.cpu)
+			require.NoError(t, err)
+			got, err := backend.Data[int32](w.gpu, dst.gpu)
+			require.NoError(t, err)
+			assert.Equal(t, want, got, "%d of %v", f, c)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/tiller-ml/tiller/autograd/gradcheck"
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/nn/nntest"
+	"github.com/tiller-ml/tiller/pplm/pplmtest"
 	"github.com/tiller-ml/tiller/sharnn/sharnntest"
 	"github.com/tiller-ml/tiller/tensor"
 )
@@ -45,3 +46,4 @@ func starts(t *testing.T) func() (backend.Backend, error) {
 
 func TestGoldenLayers(t *testing.T) { nntest.Golden(t, starts(t)) }
 func TestGoldenSHARNN(t *testing.T) { sharnntest.Golden(t, starts(t)) }
+func TestGoldenPPLM(t *testing.T)   { pplmtest.Golden(t, starts(t)) }

@@ -12,7 +12,7 @@
 // blocks run at the same time, or the launch fails. What one block overwrites has
 // been read: see publish's callers.
 
-const int BLOCK = 256, WARPS = BLOCK / WARP;
+const int BLOCK = 256;
 const int SPAN = 32; // of the inner dimension that a thread's loads of 16 bytes cover
 
 // shape are the sizes of a kernel: MT tiles of 16 rows of weights, NT tiles of 8
@@ -77,8 +77,8 @@ struct share {
 	i64 from, to, warps; // warps that have a part
 };
 
-DEVICE share share_of(i64 hidden) {
-	i64 spans = hidden / SPAN, each = (spans + WARPS - 1) / WARPS, from = threadIdx.x / WARP * each;
+DEVICE share share_of(i64 hidden, i64 warps) {
+	i64 spans = hidden / SPAN, each = (spans + warps - 1) / warps, from = threadIdx.x / WARP * each;
 	share s = {from < spans ? from : spans, from + each < spans ? from + each : spans, (spans + each - 1) / each};
 	return s;
 }
@@ -98,18 +98,35 @@ template <int MT> DEVICE void place(i64 i, i64 *row, i64 *element) {
 	*element = i / (2 * WARP * MT) * SPAN + lane % 4 * 8;
 }
 
+// load_tiles reads a thread's weights of some spans.
+template <int CHUNK, int HALVES> DEVICE void load_tiles(uint4 (&w)[CHUNK][HALVES], const uint4 *weights, i64 from, i64 to) {
+#pragma unroll
+	for (int i = 0; i < CHUNK; i++)
+		if (from + i < to) {
+#pragma unroll
+			for (int k = 0; k < HALVES; k++)
+				w[i][k] = weights[((from + i) * HALVES + k) * WARP + threadIdx.x % WARP];
+		}
+}
+
 // multiply puts a warp's part of the product into its part of partial: results
-// lie by tile m, tile n, register and lane. x is (B, H) with rows pitch apart.
-template <int MT, int NT> DEVICE void multiply(float *partial, const uint4 *weights, const bf16 *x, i64 pitch, i64 batch, share s) {
+// lie by tile m, tile n, register and lane. x is (B, H) with rows pitch apart; it
+// is there when the blocks that write the warp's part have published step.
+template <int MT, int NT> DEVICE void multiply(float *partial, const uint4 *weights, const bf16 *x, i64 pitch, i64 batch, share s, const u32 *flags, i64 step) {
 	typedef shape<MT, NT> S;
-	int lane = threadIdx.x % WARP;
+	if (s.from == s.to)
+		return;
+	const int lane = threadIdx.x % WARP;
+	const i64 writers = SPAN / S::UNITS; // of a span
 	float c[MT][NT][4];
+	uint4 w[S::CHUNK][2 * MT], b[S::CHUNK][NT];
 #pragma unroll
 	for (int i = 0; i < MT * NT * 4; i++)
 		c[i / 4 / NT][i / 4 % NT][i % 4] = 0;
+	load_tiles<S::CHUNK, 2 * MT>(w, weights, s.from, s.to); // while others are waited for
+	await(flags, s.from * writers, (s.to - s.from) * writers, step);
 	x += lane / 4 * pitch + lane % 4 * 8;
 	for (i64 from = s.from; from < s.to; from += S::CHUNK) {
-		uint4 b[S::CHUNK][NT];
 #pragma unroll
 		for (int i = 0; i < S::CHUNK; i++)
 #pragma unroll
@@ -119,23 +136,20 @@ template <int MT, int NT> DEVICE void multiply(float *partial, const uint4 *weig
 					b[i][n] = __ldcg((const uint4 *)(x + n * 8 * pitch + (from + i) * SPAN));
 			}
 #pragma unroll
-		for (int i = 0; i < S::CHUNK; i++) {
-			if (from + i >= s.to)
-				break;
+		for (int i = 0; i < S::CHUNK; i++)
+			if (from + i < s.to) {
 #pragma unroll
-			for (int m = 0; m < MT; m++) {
-				const uint4 *w = weights + ((from + i) * MT + m) * 2 * WARP + lane;
-				uint4 top = w[0], bottom = w[WARP];
+				for (int m = 0; m < MT; m++) {
+					uint4 top = w[i][2 * m], bottom = w[i][2 * m + 1];
 #pragma unroll
-				for (int n = 0; n < NT; n++) {
-					mma(c[m][n], top.x, bottom.x, top.y, bottom.y, b[i][n].x, b[i][n].y);
-					mma(c[m][n], top.z, bottom.z, top.w, bottom.w, b[i][n].z, b[i][n].w);
+					for (int n = 0; n < NT; n++) {
+						mma(c[m][n], top.x, bottom.x, top.y, bottom.y, b[i][n].x, b[i][n].y);
+						mma(c[m][n], top.z, bottom.z, top.w, bottom.w, b[i][n].z, b[i][n].w);
+					}
 				}
 			}
-		}
+		load_tiles<S::CHUNK, 2 * MT>(w, weights, from + S::CHUNK, s.to);
 	}
-	if (s.from == s.to)
-		return;
 	partial += threadIdx.x / WARP * S::OUT + lane;
 #pragma unroll
 	for (int i = 0; i < MT * NT * 4; i++)
@@ -198,6 +212,7 @@ struct sequence {
 	bf16 *h;          // (2, B, H)
 	u32 *flags;       // one for each block, 0
 	i64 steps, batch, hidden;
+	i64 warps; // that the inner dimension is cut over: a block's at most
 };
 
 // Rows of weights are those of i and f, and of g and o, for 8 units at a time.
@@ -213,9 +228,9 @@ template <int MT> DEVICE void load_rows(uint4 *weights, const sequence &p) {
 template <int MT, int NT> DEVICE void lstm_forward(const sequence &p) {
 	typedef shape<MT, NT> S;
 	DYNAMIC_SHARED(uint4, weights);
-	const i64 H = p.hidden, B = p.batch, spanned = SPAN / S::UNITS; // blocks that write a span
+	const i64 H = p.hidden, B = p.batch;
 	const owned<S::EACH> o = own<MT, NT>(H, B);
-	const share s = share_of(H);
+	const share s = share_of(H, p.warps);
 	float *partial = (float *)(weights + weights_count<MT>(H));
 	load_rows<MT>(weights, p);
 	float c[S::EACH], h[S::EACH], z[S::EACH][4], bias[S::EACH][4];
@@ -235,9 +250,7 @@ template <int MT, int NT> DEVICE void lstm_forward(const sequence &p) {
 		for (int j = 0; j < S::EACH; j++)
 			for (int k = 0; k < 4 && o.at[j] >= 0; k++) // they come while others are waited for
 				inputs[j][k] = gates[o.row[j] + k * H];
-		if (s.from < s.to)
-			await(p.flags, s.from * spanned, (s.to - s.from) * spanned, t);
-		multiply<MT, NT>(partial, weights, p.h + t % 2 * B * H, H, B, s);
+		multiply<MT, NT>(partial, weights, p.h + t % 2 * B * H, H, B, s, p.flags, t);
 		__syncthreads();
 		// The state that is overwritten here is the one before the last. Its readers
 		// were done with it when they published the last one, which between them this
@@ -284,6 +297,7 @@ struct sequence_grad {
 	float *parts; // for each block and gate, what it adds to the block's dh
 	u32 *flags;   // two for each block, 0: for gates and for parts
 	i64 steps, batch, hidden;
+	i64 warps; // that the inner dimension is cut over: a block's at most
 };
 
 // Columns of a gate's weights, for the units of four blocks.
@@ -329,9 +343,9 @@ template <int EACH> DEVICE void fetch(activations<EACH> &a, const sequence_grad 
 template <int MT, int NT> DEVICE void lstm_backward(const sequence_grad &p) {
 	typedef shape<MT, NT> S;
 	DYNAMIC_SHARED(uint4, weights);
-	const i64 H = p.hidden, B = p.batch, spanned = SPAN / S::UNITS, four = blockIdx.x / 4 * 4, gate = blockIdx.x % 4;
+	const i64 H = p.hidden, B = p.batch, four = blockIdx.x / 4 * 4, gate = blockIdx.x % 4;
 	const owned<S::EACH> o = own<MT, NT>(H, B);
-	const share s = share_of(H);
+	const share s = share_of(H, p.warps);
 	float *partial = (float *)(weights + weights_count<MT>(H));
 	u32 *part_flags = p.flags + gridDim.x;
 	load_columns<MT>(weights, p);
@@ -365,9 +379,7 @@ template <int MT, int NT> DEVICE void lstm_backward(const sequence_grad &p) {
 		publish(p.flags, step);
 		if (t > 0)
 			fetch(a, p, o, t - 1); // it comes while others are waited for
-		if (s.from < s.to)
-			await(p.flags, s.from * spanned, (s.to - s.from) * spanned, step);
-		multiply<MT, NT>(partial, weights, gates + gate * H, 4 * H, B, s);
+		multiply<MT, NT>(partial, weights, gates + gate * H, 4 * H, B, s, p.flags, step);
 		__syncthreads();
 		// The parts that are overwritten here were read before their reader published
 		// its gates, which between them this block's warps have waited for all of.
