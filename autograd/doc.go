@@ -14,5 +14,6 @@
 //
 // An op is one [Op] value in one of the files op_*.go: its shape rule, its
 // computation, its gradient rule, its plain form where it is fused, and the
-// cases that its tests run. [Ops] is the table of all of them.
+// cases that its tests run. [Ops] is the table of all of them. [Recompute] trades
+// time for memory with any function of Vars.
 package autograd

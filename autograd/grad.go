@@ -23,16 +23,31 @@ func (t *Tape) Grad(loss *Var, wrt ...*Var) []*tensor.Tensor {
 	if t.done {
 		panic("autograd: Grad on a tape that is spent")
 	}
-	p := &t.pass
-	p.begin(t)
-	if need := p.mark(wrt); need[loss.id] {
+	p := t.start(wrt)
+	if p.need[loss.id] {
 		seed := p.alloc(loss.Value)
 		t.Backend.Fill(seed, 1)
 		p.add(loss.id, seed)
 	}
+	return p.walk(wrt, loss.Value.Buf)
+}
+
+// start begins the tape's pass: the results whose gradients are known are to be
+// given them next.
+func (t *Tape) start(wrt []*Var) *pass {
+	p := &t.pass
+	p.begin(t)
+	p.mark(wrt)
+	return p
+}
+
+// walk goes back over the tape, which it spends, and frees all but the buffer
+// except.
+func (p *pass) walk(wrt []*Var, except tensor.Buffer) []*tensor.Tensor {
+	t := p.tape
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		p.step(t.nodes[i])
-		t.release(t.nodes[i], loss.Value.Buf)
+		t.release(t.nodes[i], except)
 	}
 	t.done = true
 	return p.collect(wrt)
@@ -69,7 +84,7 @@ func cleared[T any](s []T, n int) []T {
 
 // mark finds the vars on a path from wrt and tells each node which of its
 // operands want a gradient.
-func (p *pass) mark(wrt []*Var) []bool {
+func (p *pass) mark(wrt []*Var) {
 	need := p.need
 	for _, v := range wrt {
 		if v.tape != p.tape || !v.tracked {
@@ -86,7 +101,6 @@ func (p *pass) mark(wrt []*Var) []bool {
 			need[v.id] = need[v.id] || onPath && v.tracked
 		}
 	}
-	return need
 }
 
 // step turns the gradients of n's results into those of its operands.
@@ -129,7 +143,7 @@ func (p *pass) check(n *node, in []*tensor.Tensor) {
 		panic(fmt.Sprintf("autograd: %s: the gradient rule gave %d gradients for %d operands", n.op.Name, len(in), len(n.in)))
 	}
 	for i, g := range in {
-		if n.call.Needs[i] != (g != nil) {
+		if n.call.Needs[i] != (g != nil) && !(g == nil && n.op.Partial) {
 			panic(fmt.Sprintf("autograd: %s: operand %d: gradient wanted: %v, given: %v", n.op.Name, i, n.call.Needs[i], g != nil))
 		}
 		if g != nil && !slices.Equal(g.Shape, n.in[i].Shape()) {

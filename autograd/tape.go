@@ -62,6 +62,8 @@ type Tape struct {
 	loose      []*Var // of leaves and constants; the first looseUsed are in use
 	looseUsed  int
 	spareNodes []*node // cleared, for use again after Reset
+
+	inner, outer *Tape // of Recompute: what it runs on, and for that tape this one
 }
 
 // NewTape starts a tape. Gradients flow to the tensors in track wherever
@@ -89,7 +91,7 @@ func (t *Tape) Leaf(x *tensor.Tensor) *Var {
 	if v := t.leaves[x]; v != nil {
 		return v
 	}
-	v := t.newVar(x, t.track[x])
+	v := t.newVar(x, t.tracks(x))
 	t.leaves[x] = v
 	return v
 }
@@ -177,16 +179,7 @@ func Apply(op *Op, attr any, in ...*Var) []*Var {
 }
 
 func (t *Tape) run(op *Op, attr any, in []*Var, results []Meta, tracked bool) []*Var {
-	n := t.newNode()
-	n.op, n.in, n.call = op, in, Call{Backend: t.Backend, Attr: attr, heads: &t.heads}
-	n.out, n.own = n.outs[:0], n.owns[:0]
-	n.call.In, n.call.Out, n.call.Needs = n.given[:0], n.made[:0], n.needs[:0]
-	n.call.made = n.temps[:0]
-	for _, v := range in {
-		n.call.In = append(n.call.In, v.Value)
-		n.call.Needs = append(n.call.Needs, v.tracked)
-	}
-	t.nodes = append(t.nodes, n)
+	n := t.record(op, attr, in)
 	for i, m := range results {
 		var x *tensor.Tensor
 		if op.View != nil {
@@ -206,6 +199,21 @@ func (t *Tape) run(op *Op, attr any, in []*Var, results []Meta, tracked bool) []
 		n.call.finish(nil)
 	}
 	return n.out
+}
+
+// record adds a node without results.
+func (t *Tape) record(op *Op, attr any, in []*Var) *node {
+	n := t.newNode()
+	n.op, n.in, n.call = op, in, Call{Backend: t.Backend, Attr: attr, heads: &t.heads}
+	n.out, n.own = n.outs[:0], n.owns[:0]
+	n.call.In, n.call.Out, n.call.Needs = n.given[:0], n.made[:0], n.needs[:0]
+	n.call.made = n.temps[:0]
+	for _, v := range in {
+		n.call.In = append(n.call.In, v.Value)
+		n.call.Needs = append(n.call.Needs, v.tracked)
+	}
+	t.nodes = append(t.nodes, n)
+	return n
 }
 
 // Keep takes v's value off the tape: the caller owns it, and frees it. Views

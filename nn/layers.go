@@ -91,6 +91,12 @@ func NewLSTM(b backend.Backend, dtype tensor.DType, in, hidden int) *LSTM {
 // Forward runs x (T, B, I) from the state h, c (B, H), which may be nil for
 // zeros, and returns y (T, B, H) and the state after the last step.
 func (l *LSTM) Forward(x, h, c *autograd.Var) (y, hn, cn *autograd.Var) {
+	return l.DropConnect(x, h, c, backend.Dropout{})
+}
+
+// DropConnect is Forward with dropout of WeightHH's elements, the same for all
+// steps (Merity et al., arXiv 1708.02182).
+func (l *LSTM) DropConnect(x, h, c *autograd.Var, drop backend.Dropout) (y, hn, cn *autograd.Var) {
 	t := x.Tape()
 	zeros := func() *autograd.Var {
 		return t.Own(backend.Zeros(t.Backend, x.Value.DType, x.Value.Dim(1), l.WeightHH.Value.Dim(1)))
@@ -101,7 +107,8 @@ func (l *LSTM) Forward(x, h, c *autograd.Var) (y, hn, cn *autograd.Var) {
 	if c == nil {
 		c = zeros()
 	}
-	return autograd.LSTM(x, h, c, l.WeightIH.On(t), l.WeightHH.On(t), l.BiasIH.On(t), l.BiasHH.On(t))
+	whh := autograd.Dropout(l.WeightHH.On(t), drop)
+	return autograd.LSTM(x, h, c, l.WeightIH.On(t), whh, l.BiasIH.On(t), l.BiasHH.On(t))
 }
 
 // Params carry torch.nn.LSTM's names.

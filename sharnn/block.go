@@ -72,7 +72,7 @@ type Carry struct {
 // segment's own rows alone, and none without attention.
 func (l *Block) Forward(h *autograd.Var, in Carry, drop Dropouts, index int) (*autograd.Var, Carry) {
 	h = l.LNStart.Forward(h)
-	x, hn, cn := l.RNN.Forward(h, in.H, in.C)
+	x, hn, cn := l.RNN.DropConnect(h, in.H, in.C, drop.at(index, SiteRecurrent))
 	x = autograd.Dropout(x, drop.at(index, SiteLSTM))
 	if l.Residual {
 		x = autograd.Add(h, x)
@@ -89,6 +89,24 @@ func (l *Block) Forward(h *autograd.Var, in Carry, drop Dropouts, index int) (*a
 	boom := l.FF.Forward(l.LNXFF.Forward(h), drop.at(index, SiteBoomInner))
 	h = autograd.Add(autograd.Dropout(boom, drop.at(index, SiteBoom)), l.LNFF.Forward(h))
 	return h, out
+}
+
+// recomputed is Forward with activations that are computed twice.
+func (l *Block) recomputed(h *autograd.Var, in Carry, drop Dropouts, index int) (*autograd.Var, Carry) {
+	operands, fresh := []*autograd.Var{h}, in.H == nil
+	if !fresh {
+		operands = append(operands, in.H, in.C)
+	}
+	out := autograd.Recompute(func(v []*autograd.Var) []*autograd.Var {
+		h, rest, carry := v[0], v[1:], Carry{}
+		if !fresh {
+			carry.H, carry.C, rest = rest[0], rest[1], rest[2:]
+		}
+		carry.Memory = rest
+		h, next := l.Forward(h, carry, drop, index)
+		return append([]*autograd.Var{h, next.H, next.C}, next.Memory...)
+	}, append(operands, in.Memory...)...)
+	return out[0], Carry{H: out[1], C: out[2], Memory: out[3:]}
 }
 
 // Focus are the attention weights (B, heads, T, S) of the segment h, given what

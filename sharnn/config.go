@@ -22,6 +22,10 @@ type Config struct {
 	Residual  bool  `json:"residual"`
 	Collapsed bool  `json:"vq_collapsed"`
 
+	// Splits are the first symbols of the adaptive softmax's groups, but for the
+	// first group: see [nn.SplitCrossEntropy]. None: one softmax over all symbols.
+	Splits []int `json:"splits,omitempty"`
+
 	// MemoryQuirk trims as the reference's slice m[-(cap-T):] does: a segment as
 	// long as the memory keeps all of it, a longer one drops the first rows.
 	MemoryQuirk bool `json:"memory_quirk,omitempty"`
@@ -67,6 +71,9 @@ func (c Config) Check() error {
 		if l < 0 || l >= c.Layers {
 			return fmt.Errorf("attn_layers names block %d of %d", l, c.Layers)
 		}
+	}
+	if err := checkSplits(c.Splits, c.Symbols); err != nil {
+		return err
 	}
 	// Sizes read from a file must not ask for more than an int of elements.
 	const most = 1 << 40

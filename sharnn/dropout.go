@@ -32,7 +32,10 @@ const (
 	sites
 )
 
-var siteNames = [sites]string{"idrop", "rnn", "attn.q", "attn.v", "attn.weights", "attn.r", "attn_out", "ff.inner", "ff_out", "drop"}
+// SiteRecurrent is the LSTM's weight_hh, all of a segment's steps alike (wdrop).
+const SiteRecurrent = sites
+
+var siteNames = [sites + 1]string{"idrop", "rnn", "attn.q", "attn.v", "attn.weights", "attn.r", "attn_out", "ff.inner", "ff_out", "drop", "rnn.weight_hh_l0"}
 
 // String is the place as the reference's module path, "blocks.2.attn.q".
 func (p Place) String() string {
@@ -42,8 +45,17 @@ func (p Place) String() string {
 	return fmt.Sprintf("blocks.%d.%s", p.Block, siteNames[p.Site])
 }
 
+// weightSites is where the numbers of SiteRecurrent begin, past those of the other
+// sites, which it is not to move.
+const weightSites = 1 << 23
+
 // number is the place's site in a random key; it is part of what a seed means.
-func (p Place) number() uint32 { return uint32(p.Block+1)*uint32(sites) + uint32(p.Site) }
+func (p Place) number() uint32 {
+	if p.Site == SiteRecurrent {
+		return weightSites + uint32(p.Block)
+	}
+	return uint32(p.Block+1)*uint32(sites) + uint32(p.Site)
+}
 
 // Dropouts gives the multiplier of a place. A nil Dropouts drops nothing, as in
 // evaluation.
@@ -61,6 +73,7 @@ type Rates struct {
 	Output    float64 // dropout: the final hidden state
 	Hidden    float64 // dropouth: all sites of the blocks
 	Embedding float64 // dropouti
+	Recurrent float64 // wdrop: the elements of each LSTM's weight_hh
 }
 
 // At draws the masks of one training step.
@@ -72,6 +85,8 @@ func (r Rates) At(seed uint64, step uint32) Dropouts {
 			rate = r.Embedding
 		case SiteOutput:
 			rate = r.Output
+		case SiteRecurrent:
+			rate = r.Recurrent
 		}
 		return backend.Dropout{P: rate, Key: tensor.Key{Seed: seed, Step: step, Site: p.number()}}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tiller-ml/tiller/autograd"
 	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/sharnn/corpus"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -53,14 +54,21 @@ func (m *Model) WithMemory(positions int) *Model {
 // an error where there is no target, an id is not one of the model's symbols,
 // the device fails, or ctx is cancelled.
 func Evaluate(ctx context.Context, m *Model, ids []int32, e Evaluation) (Result, error) {
+	return EvaluateText(ctx, m, corpus.NewIDs(ids, 0, 0), e)
+}
+
+// EvaluateText is [Evaluate] of a text that is read as the pass goes.
+func EvaluateText(ctx context.Context, m *Model, ids *corpus.IDs, e Evaluation) (Result, error) {
 	if e.Batch < 1 || e.BPTT < 1 {
 		panic(&tensor.Error{Op: "Evaluate", Msg: fmt.Sprintf("batch %d, bptt %d: want at least 1", e.Batch, e.BPTT)})
 	}
-	if len(ids) < 2 {
-		return Result{}, fmt.Errorf("evaluating: a text of %d symbols has nothing to predict, it needs 2", len(ids))
+	if ids.Len() < 2 {
+		return Result{}, fmt.Errorf("evaluating: a text of %d symbols has nothing to predict, it needs 2", ids.Len())
 	}
-	if err := m.checkIDs(ids); err != nil {
-		return Result{}, fmt.Errorf("evaluating: %w", err)
+	for i := range ids.Len() {
+		if err := m.checkID(ids.At(i), i); err != nil {
+			return Result{}, fmt.Errorf("evaluating: %w", err)
+		}
 	}
 	lanes := layOut(ids, e.Batch)
 	state := m.NewState(lanes.batch)
@@ -82,7 +90,7 @@ func Evaluate(ctx context.Context, m *Model, ids []int32, e Evaluation) (Result,
 			}
 		}
 		if e.Progress != nil {
-			e.Progress(r.Targets, len(ids)-1)
+			e.Progress(r.Targets, ids.Len()-1)
 		}
 	}
 	r.Nats = sum / float64(r.Targets)
@@ -92,9 +100,16 @@ func Evaluate(ctx context.Context, m *Model, ids []int32, e Evaluation) (Result,
 
 func (m *Model) checkIDs(ids []int32) error {
 	for i, id := range ids {
-		if id < 0 || int(id) >= m.Config.Symbols {
-			return fmt.Errorf("id %d at position %d: the model has %d symbols", id, i, m.Config.Symbols)
+		if err := m.checkID(id, i); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (m *Model) checkID(id int32, at int) error {
+	if id < 0 || int(id) >= m.Config.Symbols {
+		return fmt.Errorf("id %d at position %d: the model has %d symbols", id, at, m.Config.Symbols)
 	}
 	return nil
 }
@@ -108,47 +123,32 @@ func (m *Model) segmentLosses(state *State, l lanes, i, T int) ([]float64, error
 	defer tape.Free()
 	x := tape.Own(backend.FromSlice(m.Backend, in, T, l.batch))
 	h, next := m.Run(m.Embed(x, nil), state.Carry(tape, T), nil)
-	y := tape.Own(backend.FromSlice(m.Backend, target, T, l.batch))
-	losses := m.losses(h, y)
 	state.Advance(next)
-	return numbers(m.Backend, losses.Value)
-}
-
-// numbers reads floats of either width.
-func numbers(b backend.Backend, x *tensor.Tensor) ([]float64, error) {
-	if x.DType == tensor.Float64 {
-		return backend.Data[float64](b, x)
-	}
-	narrow, err := backend.Data[float32](b, x)
-	wide := make([]float64, len(narrow))
-	for i, v := range narrow {
-		wide[i] = float64(v)
-	}
-	return wide, err
+	return m.losses(h, target)
 }
 
 // lanes is a text in batch lanes of rows targets each; the last may be shorter
 // and is padded with symbol 0.
 type lanes struct {
-	ids         []int32
+	ids         *corpus.IDs
 	batch, rows int
 }
 
-func layOut(ids []int32, batch int) lanes {
-	targets := len(ids) - 1
+func layOut(ids *corpus.IDs, batch int) lanes {
+	targets := ids.Len() - 1
 	rows := (targets-1)/batch + 1
 	return lanes{ids, (targets-1)/rows + 1, rows}
 }
 
 // real tells whether row t of lane b has a target, not padding.
-func (l lanes) real(t, b int) bool { return b*l.rows+t+1 < len(l.ids) }
+func (l lanes) real(t, b int) bool { return b*l.rows+t+1 < l.ids.Len() }
 
 // segment writes the inputs and targets (T, B) of the rows from i.
 func (l lanes) segment(in, target []int32, i int) {
 	for k := range in {
 		t, b := i+k/l.batch, k%l.batch
 		if l.real(t, b) {
-			in[k], target[k] = l.ids[b*l.rows+t], l.ids[b*l.rows+t+1]
+			in[k], target[k] = l.ids.At(b*l.rows+t), l.ids.At(b*l.rows+t+1)
 		}
 	}
 }

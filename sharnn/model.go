@@ -20,6 +20,13 @@ type Model struct {
 	Blocks  []*Block
 	Encoder *nn.Embedding // (V, H), also the decoder's weight
 	Decoder *nn.Param     // (V), the decoder's bias
+
+	// Split is the adaptive softmax where Config.Splits asks for it, else nil.
+	Split *nn.SplitCrossEntropy
+
+	// Recompute makes Run throw each block's activations away, but for its results,
+	// and the backward pass compute them again: the same numbers in less memory.
+	Recompute bool
 }
 
 // New allocates a model and draws its initial values from seed as the
@@ -51,6 +58,9 @@ func empty(b backend.Backend, dtype tensor.DType, c Config) (*Model, error) {
 	}
 	m.Encoder = nn.NewEmbedding(b, dtype, c.Symbols, c.Width)
 	m.Decoder = nn.NewParam(b, dtype.Compute(), 0, c.Symbols)
+	if len(c.Splits) > 0 {
+		m.Split = nn.NewSplitCrossEntropy(b, dtype, c.Width, c.Splits...)
+	}
 	if c.Collapsed {
 		m.Collapse()
 	}
@@ -84,13 +94,18 @@ func (m *Model) initialise(seed uint64) {
 }
 
 // Params are the trainable tensors under the reference's names. The tied
-// decoder matrix appears once, as encoder.weight.
+// decoder matrix appears once, as encoder.weight. Those of the adaptive softmax
+// have the names of the reference's criterion.
 func (m *Model) Params() iter.Seq2[string, *nn.Param] {
 	var parts []nn.Named
 	for i, l := range m.Blocks {
 		parts = append(parts, nn.Named{Name: fmt.Sprintf("blocks.%d", i), Part: l})
 	}
-	return nn.Join(append(parts, nn.Named{Name: "encoder", Part: m.Encoder}, nn.Named{Name: "decoder.bias", Part: m.Decoder})...)
+	parts = append(parts, nn.Named{Name: "encoder", Part: m.Encoder}, nn.Named{Name: "decoder.bias", Part: m.Decoder})
+	if s := m.Split; s != nil {
+		parts = append(parts, nn.Named{Name: "tail_vectors", Part: s.TailVectors}, nn.Named{Name: "tail_bias", Part: s.TailBias})
+	}
+	return nn.Join(parts...)
 }
 
 // Size is the number of trainable numbers, the tied matrix counted once.
@@ -130,33 +145,11 @@ func (m *Model) Run(e *autograd.Var, carry []Carry, drop Dropouts) (*autograd.Va
 	}
 	h, out := e, make([]Carry, len(m.Blocks))
 	for i, l := range m.Blocks {
-		h, out[i] = l.Forward(h, carry[i], drop, i)
+		if m.Recompute {
+			h, out[i] = l.recomputed(h, carry[i], drop, i)
+		} else {
+			h, out[i] = l.Forward(h, carry[i], drop, i)
+		}
 	}
 	return autograd.Dropout(h, drop.at(-1, SiteOutput)), out
-}
-
-// Logits are the decoder's scores (..., V) of hidden states (..., H).
-func (m *Model) Logits(h *autograd.Var) *autograd.Var {
-	t := h.Tape()
-	return autograd.Linear(h, m.Encoder.Weight.On(t), m.Decoder.On(t))
-}
-
-// heldLogits are the most logits that Loss keeps from the forward pass to the
-// backward pass: with their gradients 32 MB of float32. Past them it computes
-// them twice, a third more arithmetic for the decoder.
-const heldLogits = 1 << 22
-
-// Loss is the mean cross-entropy in nats of targets, int32 (...), under the
-// decoder's scores of hidden states (..., H).
-func (m *Model) Loss(h, targets *autograd.Var) *autograd.Var {
-	if targets.Value.Len()*m.Config.Symbols <= heldLogits {
-		return nn.CrossEntropy(m.Logits(h), targets)
-	}
-	return autograd.Mean(m.losses(h, targets))
-}
-
-// losses are the cross-entropies of all targets.
-func (m *Model) losses(h, targets *autograd.Var) *autograd.Var {
-	t := h.Tape()
-	return autograd.LinearCrossEntropy(h, m.Encoder.Weight.On(t), m.Decoder.On(t), targets)
 }

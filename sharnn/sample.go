@@ -131,7 +131,7 @@ func (s *Sampler) read(ids []int32) (err error) {
 	} else {
 		step()
 	}
-	s.logits, err = numbers(b, logits.Value)
+	s.logits, err = backend.Floats(b, logits.Value)
 	return err
 }
 

@@ -1,6 +1,7 @@
 // Package optim has what turns gradients into new parameters: SGD, Adam, AdamW
 // and LAMB ([Optimizer]), the norm of all gradients together and its clipping
-// ([ClipNorm]), and learning rates by step ([Schedule]).
+// ([ClipNorm]), learning rates by step ([Schedule]), the moving average of
+// parameters ([Average]) and the judgement of norms ([Outliers]).
 //
 // A training step is a loss's gradients, ClipNorm, then Step with the
 // schedule's learning rate. Step writes the parameters, and uses the gradients

@@ -10,11 +10,6 @@ import (
 	"slices"
 )
 
-// trustedRatio bounds the memory that a zip's declared size gets in advance, as
-// a multiple of the compressed size. Prose and markup pack to between a third
-// and a fifth.
-const trustedRatio = 8
-
 var errOverlap = errors.New("the members of the zip overlap")
 
 // addGzip appends the text that r unpacks to. Several gzip streams in a row are
@@ -27,7 +22,7 @@ func (j *joiner) addGzip(r io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("opening gzip: %w", err)
 	}
-	if err := j.add(z, 0, false); err != nil {
+	if err := j.add(z, false); err != nil {
 		return fmt.Errorf("unpacking gzip: %w", err)
 	}
 	return nil
@@ -56,26 +51,46 @@ func (j *joiner) addZip(r io.ReaderAt, size int64) error {
 		}
 		left -= f.CompressedSize64
 	}
-	for _, f := range members {
-		if err := j.addMember(f); err != nil {
-			return fmt.Errorf("unpacking %q: %w", f.Name, err)
+	return j.addMembers(members)
+}
+
+// addMembers appends members of a zip, which are sorted by name.
+func (j *joiner) addMembers(members []*zip.File) error {
+	names := make([]string, len(members))
+	for i, f := range members {
+		names[i] = f.Name
+	}
+	trio, ok := ownFiles(names)
+	if !ok || !j.own {
+		for _, f := range members {
+			if err := j.addMember(f, true); err != nil {
+				return err
+			}
 		}
+		return nil
+	}
+	for i, name := range trio {
+		before := j.size
+		if err := j.addMember(members[slices.Index(names, name)], false); err != nil {
+			return err
+		}
+		j.sizes[i] = j.size - before
 	}
 	return nil
 }
 
-// addMember appends one member of a zip. Its compressed size has been checked
-// against the file's.
-func (j *joiner) addMember(f *zip.File) error {
+func (j *joiner) addMember(f *zip.File, dropBinary bool) error {
 	const encrypted = 0x1
 	if f.Flags&encrypted != 0 {
-		return errors.New("it is encrypted")
+		return fmt.Errorf("unpacking %q: it is encrypted", f.Name)
 	}
 	r, err := f.Open()
-	if err != nil {
-		return err
+	if err == nil {
+		defer r.Close()
+		err = j.add(r, dropBinary)
 	}
-	defer r.Close()
-	size := min(f.UncompressedSize64, trustedRatio*f.CompressedSize64)
-	return j.add(r, int64(size), true)
+	if err != nil {
+		return fmt.Errorf("unpacking %q: %w", f.Name, err)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -19,17 +20,11 @@ type ByteVocab struct {
 // NewByteVocab returns the vocabulary of all bytes in text. Give it the whole
 // text rather than the training part, or the other parts may hold unknown bytes.
 func NewByteVocab(text []byte) *ByteVocab {
-	var seen [256]bool
+	var s Summary
 	for _, b := range text {
-		seen[b] = true
+		s.Seen[b] = true
 	}
-	var symbols []byte
-	for b, ok := range seen {
-		if ok {
-			symbols = append(symbols, byte(b))
-		}
-	}
-	return makeByteVocab(symbols)
+	return s.Vocab()
 }
 
 // makeByteVocab keeps symbols, which ascend.
@@ -79,10 +74,26 @@ func (v *ByteVocab) Decode(ids []int32) []byte {
 func (v *ByteVocab) check(text []byte) error {
 	for i, b := range text {
 		if v.ids[b] < 0 {
-			return fmt.Errorf("byte %s at offset %d is not among the %d symbols of the vocabulary", name(b), i, len(v.symbols))
+			return &unknownError{"byte " + name(b), i, fmt.Sprintf("the %d symbols of the vocabulary", len(v.symbols))}
 		}
 	}
 	return nil
+}
+
+// checkAll is check of a long text.
+func (v *ByteVocab) checkAll(ctx context.Context, text []byte, tell Progress) error {
+	if len(v.symbols) == 256 {
+		return nil
+	}
+	at := 0
+	return blocks(ctx, "checking", text, tell, func(block []byte) error {
+		if err := v.check(block); err != nil {
+			err.(*unknownError).offset += at
+			return err
+		}
+		at += len(block)
+		return nil
+	})
 }
 
 // MarshalJSON writes the byte values in ascending order.

@@ -1,6 +1,7 @@
 package corpus_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log"
@@ -22,23 +23,21 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	text, err := corpus.Open(path)
+	ctx := context.Background()
+	text, parts, _, err := corpus.OpenParts(ctx, path, "60/20/20", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	split, err := corpus.ParseSplit("60/20/20")
-	if err != nil {
-		log.Fatal(err)
-	}
-	parts, err := split.Cut(text.Bytes)
-	if err != nil {
-		log.Fatal(err)
-	}
+	defer text.Close()
 	fmt.Printf("train %s, valid %s, test %s\n", parts.Train, parts.Valid, parts.Test)
 
 	const B, bptt = 3, 2
 	vocab := corpus.NewByteVocab(text.Bytes)
-	stream, err := corpus.Batchify(parts.Train, vocab, B)
+	ids, err := corpus.EncodeText(ctx, vocab, parts.Train, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	stream, err := corpus.Batchify(ids, B)
 	if err != nil {
 		log.Fatal(err)
 	}

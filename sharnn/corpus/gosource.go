@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -46,15 +47,15 @@ func GoSource(goroot string) (*Text, error) {
 		goroot = found
 	}
 	src := filepath.Join(goroot, "src")
-	j := joiner{limit: DefaultLimit}
-	err := j.addGoSource(src)
+	t, err := opener{ctx: context.Background(), limit: DefaultLimit}.join("joining files", func(j *joiner) error { return j.addGoSource(src) })
 	if err == nil {
-		err = j.checkEmpty()
+		err = t.checkEmpty()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the Go standard library from %s: %w", src, err)
 	}
-	return &Text{Name: goName(goroot), Bytes: j.buf, Files: j.files}, nil
+	t.Name = goName(goroot)
+	return t, nil
 }
 
 func (j *joiner) addGoSource(src string) error {
@@ -71,10 +72,10 @@ func (j *joiner) addGoSource(src string) error {
 		if len(data) > maxGoFile || isGenerated(data) {
 			continue
 		}
-		if len(j.buf) >= enoughGoSource {
+		if j.size >= enoughGoSource {
 			return nil
 		}
-		if err := j.add(bytes.NewReader(data), int64(len(data)), false); err != nil {
+		if err := j.add(bytes.NewReader(data), false); err != nil {
 			return err
 		}
 	}

@@ -14,39 +14,24 @@ type Stream struct {
 	Batch   int     // lanes, B
 	PerByte float64 // symbols that stand for a byte of the text, on average
 
-	id func(i int) int32 // of symbol i of the text
+	ids *IDs
 }
 
-// Batchify lays text out in batch lanes. The up to batch-1 symbols that do not
-// fill a row are dropped from its end. With a [ByteVocab] the stream aliases the
-// text, else it holds the ids, 4 bytes each. It is an error if batch is below 1,
-// if text does not fill two rows, the least that has an input and a target, or
-// if it holds what vocab cannot express.
-func Batchify(text []byte, vocab Vocab, batch int) (*Stream, error) {
+// Batchify lays symbols out in batch lanes. The up to batch-1 symbols that do not
+// fill a row are dropped from the end. The stream reads the symbols where they
+// lie. It is an error if batch is below 1, or if there are not two rows, the
+// least that has an input and a target.
+func Batchify(ids *IDs, batch int) (*Stream, error) {
 	if batch < 1 {
 		return nil, fmt.Errorf("batch size %d: want at least 1", batch)
 	}
-	if v, ok := vocab.(*ByteVocab); ok {
-		rows := len(text) / batch
-		if err := v.check(text[:rows*batch]); rows >= 2 && err != nil {
-			return nil, fmt.Errorf("laying out text: %w", err)
-		}
-		return layOut(len(text), batch, vocab, 1, func(i int) int32 { return v.ids[text[i]] })
-	}
-	ids, err := vocab.Encode(text)
-	if err != nil {
-		return nil, fmt.Errorf("laying out text: %w", err)
-	}
-	return layOut(len(ids), batch, vocab, float64(len(ids))/float64(len(text)), func(i int) int32 { return ids[i] })
-}
-
-func layOut(n, batch int, vocab Vocab, perByte float64, id func(i int) int32) (*Stream, error) {
+	n := ids.Len()
 	rows := n / batch
 	if rows < 2 {
 		return nil, fmt.Errorf("text of %d %ss is too short for a batch of %d: it needs at least %d %[2]ss, two for each",
-			n, vocab.Unit(), batch, 2*uint64(batch))
+			n, ids.unit, batch, 2*uint64(batch))
 	}
-	return &Stream{Rows: rows, Batch: batch, PerByte: perByte, id: id}, nil
+	return &Stream{Rows: rows, Batch: batch, PerByte: float64(n) / float64(ids.Bytes), ids: ids}, nil
 }
 
 // Segment writes the ids of rows i to i+T-1 to in, and those of rows i+1 to i+T,
@@ -66,10 +51,10 @@ func (s *Stream) Segment(in, target []int32, i, T int) {
 	}
 	for b := range B {
 		first := b*s.Rows + i
-		id := s.id(first)
+		id := s.ids.At(first)
 		for t := range T {
 			in[t*B+b] = id
-			id = s.id(first + t + 1)
+			id = s.ids.At(first + t + 1)
 			target[t*B+b] = id
 		}
 	}

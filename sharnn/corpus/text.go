@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,10 +11,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/tiller-ml/tiller/internal/mapped"
 )
 
-// DefaultLimit is the size in bytes of the largest text Open reads: 4 GiB.
-const DefaultLimit int64 = 4 << 30
+// DefaultLimit is the most bytes that Open joins or unpacks: 64 GiB.
+const DefaultLimit int64 = 64 << 30
 
 // sniffLen is how many leading bytes decide whether a file is binary.
 const sniffLen = 8 << 10
@@ -26,20 +29,29 @@ var (
 	ErrTooLarge = errors.New("text too large")
 )
 
-// Text is a text read into memory.
+// Text is a text in a mapped file: its bytes are read from the disk as they are
+// used, and leave memory when it is wanted for something else.
 type Text struct {
 	Name   string // where it came from, for people
-	Bytes  []byte
-	Files  int // files or archive members joined in Bytes
-	Binary int // files or archive members left out because they look binary
+	Bytes  []byte // not to be written to; they end with Close
+	Files  int    // files or archive members joined in Bytes
+	Binary int    // files or archive members left out because they look binary
+
+	own   [3]int64 // bytes of its own training, validation and test files
+	unmap func() error
 }
 
-// Open reads the text at path, at most [DefaultLimit] bytes of it.
+// Close gives the text's bytes back. Nothing may look into them any more.
+func (t *Text) Close() error { return t.unmap() }
+
+// Open maps the text at path.
 //
-// A file whose name ends in .gz or .zip is unpacked. Any other file, or a named
-// pipe, is taken as it is, and so is what a .gz unpacks to: any bytes will do.
-// The files of a folder, read recursively, and the members of a zip are joined
-// with nothing between them, in the byte order of their slash-separated paths.
+// A file whose name ends in .gz or .zip is unpacked. Any other file is taken as
+// it is, and so is what a named pipe gives or a .gz unpacks to: any bytes will
+// do. The files of a folder, read recursively, and the members of a zip are
+// joined with nothing between them, in the byte order of their slash-separated
+// paths. What is unpacked or joined goes to a file without a name on the disk
+// (see [CacheDir]), at most [DefaultLimit] bytes of it.
 //
 // In folders and zips these are left out: names beginning with a dot and all
 // below them, empty files, and binary files, which are those with a zero byte
@@ -48,55 +60,95 @@ type Text struct {
 // cannot be read is an error, never left out.
 //
 // The error is [ErrEmpty] where nothing is left to read and [ErrTooLarge] above
-// the limit.
-func Open(path string) (*Text, error) {
-	return OpenLimit(path, DefaultLimit)
+// the limit. A file that is shortened while it is in use kills the process: that
+// is what mapping costs.
+func Open(ctx context.Context, path string, tell Progress) (*Text, error) {
+	return opener{ctx, tell, DefaultLimit, false}.open(path)
 }
 
-// OpenLimit is [Open] with a limit in bytes on the whole text, unpacked.
-func OpenLimit(path string, limit int64) (*Text, error) {
-	j := joiner{limit: limit}
-	err := j.addPath(path)
+// opener is how a text is opened: with own, of a folder or a zip that has files
+// for training, validation and test these three alone are joined, in this order.
+type opener struct {
+	ctx   context.Context
+	tell  Progress
+	limit int64
+	own   bool
+}
+
+func (o opener) open(path string) (*Text, error) {
+	t, err := o.read(path)
 	if err == nil {
-		err = j.checkEmpty()
+		err = t.checkEmpty()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading text from %s: %w", path, err)
 	}
-	return &Text{Name: path, Bytes: j.buf, Files: j.files, Binary: j.binary}, nil
+	t.Name = path
+	return t, nil
 }
 
-// joiner appends files to one buffer and stops at a limit.
-type joiner struct {
-	buf    []byte
-	limit  int64
-	files  int
-	binary int
-}
-
-func (j *joiner) addPath(path string) error {
+func (o opener) read(path string) (*Text, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if info.IsDir() {
-		return j.addFolder(path)
-	}
-	if !info.Mode().IsRegular() && info.Mode()&fs.ModeNamedPipe == 0 {
-		return errors.New("neither a file nor a folder nor a pipe")
+	ext := strings.ToLower(filepath.Ext(path))
+	switch {
+	case info.IsDir():
+		return o.join("joining files", func(j *joiner) error { return j.addFolder(path) })
+	case !info.Mode().IsRegular() && info.Mode()&fs.ModeNamedPipe == 0:
+		return nil, errors.New("neither a file nor a folder nor a pipe")
+	case info.Mode().IsRegular() && ext != ".gz" && ext != ".zip":
+		data, unmap, err := mapped.File(path)
+		return &Text{Bytes: data, Files: 1, unmap: unmap}, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
-	switch strings.ToLower(filepath.Ext(path)) {
+	switch ext {
 	case ".gz":
-		return j.addGzip(f)
+		return o.join("unpacking", func(j *joiner) error { return j.addGzip(f) })
 	case ".zip":
-		return j.addZip(f, info.Size())
+		return o.join("unpacking", func(j *joiner) error { return j.addZip(f, info.Size()) })
 	}
-	return j.add(f, info.Size(), false)
+	return o.join("reading", func(j *joiner) error { return j.add(f, false) })
+}
+
+// join maps what add joins.
+func (o opener) join(what string, add func(*joiner) error) (*Text, error) {
+	j := &joiner{limit: o.limit, own: o.own}
+	data, unmap, err := scratch(func(w io.Writer) error {
+		j.out = &meter{ctx: o.ctx, w: w, tell: o.tell, what: what}
+		return add(j)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Text{Bytes: data, Files: j.files, Binary: j.binary, own: j.sizes, unmap: unmap}, nil
+}
+
+func (t *Text) checkEmpty() error {
+	switch {
+	case len(t.Bytes) > 0:
+		return nil
+	case t.Binary > 0:
+		return fmt.Errorf("%w: %d binary files left out, nothing else to read", ErrEmpty, t.Binary)
+	}
+	return fmt.Errorf("%w: nothing to read", ErrEmpty)
+}
+
+// joiner appends files to a writer and stops at a limit.
+type joiner struct {
+	out    io.Writer
+	limit  int64
+	own    bool
+	size   int64 // bytes written
+	files  int
+	binary int
+	sizes  [3]int64 // of its own training, validation and test files
+	head   [sniffLen]byte
 }
 
 func (j *joiner) addFolder(root string) error {
@@ -104,86 +156,77 @@ func (j *joiner) addFolder(root string) error {
 	if err != nil {
 		return err
 	}
+	if trio, ok := ownFiles(names); ok && j.own {
+		for i, name := range trio {
+			before := j.size
+			if err := j.addFile(filepath.Join(root, filepath.FromSlash(name)), false); err != nil {
+				return err
+			}
+			j.sizes[i] = j.size - before
+		}
+		return nil
+	}
 	for _, name := range names {
-		if err := j.addFolderFile(filepath.Join(root, filepath.FromSlash(name))); err != nil {
+		if err := j.addFile(filepath.Join(root, filepath.FromSlash(name)), true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (j *joiner) addFolderFile(path string) error {
+func (j *joiner) addFile(path string, dropBinary bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	return j.add(f, info.Size(), true)
+	return j.add(f, dropBinary)
 }
 
-// add appends all of r. It makes room for size bytes at once, so size must be
-// one that r's input justifies, or 0 if it is not known. With dropBinary, binary
-// content is counted and left out.
-func (j *joiner) add(r io.Reader, size int64, dropBinary bool) error {
-	start := len(j.buf)
-	err := j.read(r, min(sniffLen, j.room()))
-	if dropBinary && bytes.IndexByte(j.buf[start:], 0) >= 0 {
-		j.buf = j.buf[:start]
+// add appends all of r. With dropBinary, binary content is counted and left out.
+func (j *joiner) add(r io.Reader, dropBinary bool) error {
+	n, err := fill(r, j.head[:])
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if dropBinary && bytes.IndexByte(j.head[:n], 0) >= 0 {
 		j.binary++
 		return nil
 	}
-	if err == nil && size <= j.limit-int64(start) {
-		// The byte more finds the end of r without growing again.
-		rest := size - int64(len(j.buf)-start) + 1
-		j.buf = slices.Grow(j.buf, int(max(rest, 0)))
-		err = j.read(r, j.room())
-	}
-	switch {
-	case err == nil:
-		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, j.limit)
-	case err != io.EOF:
-		return err
-	}
-	if len(j.buf) > start {
+	if n > 0 {
 		j.files++
 	}
-	return nil
+	if _, werr := j.Write(j.head[:n]); werr != nil || err == io.EOF {
+		return werr
+	}
+	_, err = io.CopyBuffer(writer{j}, reader{r}, make([]byte, 1<<16))
+	return err
 }
 
-// room is how many bytes may still be read: up to one more than the limit, so
-// that a text of just the limit is seen to end.
-func (j *joiner) room() int64 { return j.limit + 1 - int64(len(j.buf)) }
+// Writers and readers without the shortcuts that io.Copy would take.
+type (
+	writer struct{ io.Writer }
+	reader struct{ io.Reader }
+)
 
-// read appends up to n bytes of r. It returns nil if there were as many, and
-// io.EOF if r ended before.
-func (j *joiner) read(r io.Reader, n int64) error {
-	for n > 0 {
-		if len(j.buf) == cap(j.buf) {
-			j.buf = slices.Grow(j.buf, int(min(n, sniffLen)))
-		}
-		free := j.buf[len(j.buf):cap(j.buf)]
-		m, err := r.Read(free[:min(n, int64(len(free)))])
-		j.buf = j.buf[:len(j.buf)+m]
-		n -= int64(m)
-		if err != nil {
-			return err
-		}
+// Write refuses what does not fit below the limit.
+func (j *joiner) Write(p []byte) (int, error) {
+	if int64(len(p)) > j.limit-j.size {
+		return 0, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, j.limit)
 	}
-	return nil
+	n, err := j.out.Write(p)
+	j.size += int64(n)
+	return n, err
 }
 
-func (j *joiner) checkEmpty() error {
-	switch {
-	case len(j.buf) > 0:
-		return nil
-	case j.binary > 0:
-		return fmt.Errorf("%w: %d binary files left out, nothing else to read", ErrEmpty, j.binary)
+// fill reads until buf is full or r ends, which is [io.EOF] and no other error.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
 	}
-	return fmt.Errorf("%w: nothing to read", ErrEmpty)
+	return n, err
 }
 
 // listFiles returns the slash-separated names, below the folder root, of its

@@ -2,21 +2,24 @@ package corpus
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"unsafe"
 
 	"github.com/tiller-ml/tiller/nn/bpe"
 )
 
-// Vocab numbers the symbols of a text: its bytes ([ByteVocab]) or tokens of
-// several bytes ([TokenVocab]). Any number of goroutines may use it.
+// Vocab numbers the symbols of a text: its bytes ([ByteVocab]), tokens of several
+// bytes ([TokenVocab]), or words ([WordVocab]). Any number of goroutines may use it.
 type Vocab interface {
 	// Len is the number of symbols, V; ids are 0 to V-1.
 	Len() int
 
-	// Unit is what a symbol is, for people: "byte" or "token".
+	// Unit is what a symbol is, for people: "byte", "token" or "word".
 	Unit() string
 
-	// Encode are the ids of text. Text that the vocabulary cannot express is an
+	// Encode are the ids of text, for texts that fit in memory many times; for
+	// others there is [EncodeText]. Text that the vocabulary cannot express is an
 	// error that says where.
 	Encode(text []byte) ([]int32, error)
 
@@ -38,6 +41,9 @@ func LoadVocab(dir string, saved json.RawMessage) (Vocab, error) {
 		}
 		return TokenVocab{t}, nil
 	}
+	if bytes.Equal(bytes.TrimSpace(saved), wordsSaved) {
+		return loadWords(dir)
+	}
 	var v ByteVocab
 	if err := json.Unmarshal(saved, &v); err != nil {
 		return nil, err
@@ -45,16 +51,17 @@ func LoadVocab(dir string, saved json.RawMessage) (Vocab, error) {
 	return &v, nil
 }
 
-// PerByte is how many symbols stand for a byte in ids but the first, which has
-// nothing before it to be predicted from: 1 in a [ByteVocab]. Nats per symbol
-// times it are nats per byte. Of a single id it is NaN.
-func PerByte(v Vocab, ids []int32) float64 {
-	return float64(len(ids)-1) / float64(len(v.Decode(ids[1:])))
-}
-
 // TokenVocab numbers a text by the tokens of a byte-level BPE. It can express
 // any text.
 type TokenVocab struct{ BPE *bpe.Tokenizer }
+
+// LearnTokens is the vocabulary of size tokens that a text gives: see [bpe.Train].
+func LearnTokens(ctx context.Context, text []byte, size int, tell Progress) (TokenVocab, error) {
+	// No copy: what Train returns does not look into its text.
+	view := unsafe.String(unsafe.SliceData(text), len(text))
+	t, err := bpe.Train(ctx, view, size, func(done, size int) { tell.tell("learning tokens", int64(done), int64(size)) })
+	return TokenVocab{t}, err
+}
 
 // tokensSaved is what stands for a TokenVocab, which has files of its own.
 var tokensSaved = []byte(`"bpe"`)

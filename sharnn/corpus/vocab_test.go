@@ -24,10 +24,14 @@ func tokens(t *testing.T) TokenVocab {
 }
 
 func TestVocabs(t *testing.T) {
-	for _, v := range []Vocab{NewByteVocab(shells), tokens(t)} {
+	words, err := LearnWords(t.Context(), shells, 0, nil)
+	require.NoError(t, err)
+	for _, v := range []Vocab{NewByteVocab(shells), tokens(t), words} {
 		ids, err := v.Encode(shells)
 		require.NoError(t, err)
-		require.Equal(t, string(shells), string(v.Decode(ids)))
+		if v != Vocab(words) {
+			require.Equal(t, string(shells), string(v.Decode(ids)))
+		}
 
 		dir := t.TempDir()
 		saved, err := v.Save(dir)
@@ -55,20 +59,28 @@ func TestLoadVocabErrors(t *testing.T) {
 	require.NoError(t, os.Truncate(filepath.Join(dir, bpe.MergesFile), 40))
 	_, err = LoadVocab(dir, json.RawMessage(`"bpe"`))
 	assert.ErrorContains(t, err, "no merge makes")
-	_, err = LoadVocab(dir, json.RawMessage(`"words"`))
+	_, err = LoadVocab(dir, json.RawMessage(`"letters"`))
 	assert.ErrorContains(t, err, "cannot unmarshal string")
 }
 
 func TestPerByte(t *testing.T) {
-	bytes, ids := NewByteVocab(shells), []int32{3, 4, 5}
-	assert.Equal(t, 1.0, PerByte(bytes, ids))
+	perByte := func(v Vocab, text string) float64 {
+		ids, err := EncodeText(t.Context(), v, []byte(text), nil)
+		require.NoError(t, err)
+		return ids.PerByte()
+	}
+	assert.Equal(t, 1.0, perByte(NewByteVocab(shells), "she sells"))
 	v := tokens(t)
 	all, err := v.Encode(shells)
 	require.NoError(t, err)
 	first := len(v.Decode(all[:1]))
 	require.Greater(t, first, 1)
-	assert.Equal(t, float64(len(all)-1)/float64(len(shells)-first), PerByte(v, all))
-	assert.True(t, math.IsNaN(PerByte(v, all[:1])))
+	assert.Equal(t, float64(len(all)-1)/float64(len(shells)-first), perByte(v, string(shells)))
+	assert.True(t, math.IsNaN(perByte(v, string(v.Decode(all[:1])))))
+	w, err := LearnWords(t.Context(), shells, 0, nil)
+	require.NoError(t, err)
+	assert.Equal(t, 4.0/(20-5), perByte(w, "  she sells shells\n\n"), "of five symbols the first has the first five bytes")
+	assert.Equal(t, 4.0/(18-2), perByte(w, "\r\nshe sells shells"))
 }
 
 func TestBatchifyTokens(t *testing.T) {
@@ -76,7 +88,7 @@ func TestBatchifyTokens(t *testing.T) {
 	ids, err := v.Encode(shells)
 	require.NoError(t, err)
 	const B = 3
-	s, err := Batchify(shells, v, B)
+	s, err := batchify(t, shells, v, B)
 	require.NoError(t, err)
 	require.Equal(t, len(ids)/B, s.Rows)
 	assert.Equal(t, float64(len(ids))/float64(len(shells)), s.PerByte)
@@ -87,6 +99,6 @@ func TestBatchifyTokens(t *testing.T) {
 		at := k%B*s.Rows + k/B
 		require.Equal(t, ids[at:at+2], []int32{in[k], target[k]})
 	}
-	_, err = Batchify([]byte("she"), v, 2)
+	_, err = batchify(t, []byte("she"), v, 2)
 	assert.ErrorContains(t, err, "too short for a batch of 2: it needs at least 4 tokens, two for each")
 }

@@ -74,8 +74,7 @@ func (s *settings) check() error {
 	if s.split == "" {
 		return nil
 	}
-	_, err = corpus.ParseSplit(s.split)
-	return err
+	return corpus.CheckSplit(s.split)
 }
 
 // trained is what train.json says of the text; the rest is of no interest here.
@@ -92,7 +91,7 @@ func (s *settings) complete(dataGiven bool) error {
 	var t trained
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		t = trained{Split: corpus.DefaultSplit, BPTT: referenceBPTT}
+		t = trained{Split: corpus.AutoSplit, BPTT: referenceBPTT}
 	case err != nil:
 		return fmt.Errorf("reading the settings of the training: %w", err)
 	default:

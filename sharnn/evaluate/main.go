@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -47,10 +48,11 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	if err := s.complete(f.Given("data")); err != nil {
 		return err
 	}
-	p, err := s.read(vocab)
+	p, err := s.read(ctx, vocab, stderr)
 	if err != nil {
 		return err
 	}
+	defer p.close()
 	if len(s.mem) == 0 {
 		s.mem = lengths{m.Config.Memory}
 	}
@@ -79,25 +81,27 @@ type part struct {
 	name    string // "valid" or "test"
 	text    string // where it is from
 	bytes   int
-	ids     []int32
+	ids     *corpus.IDs
 	unit    string  // of ids, for people
 	perByte float64 // symbols that stand for a byte
+	close   func()
 }
 
-func (s *settings) read(vocab corpus.Vocab) (part, error) {
-	split, err := corpus.ParseSplit(s.split)
+func (s *settings) read(ctx context.Context, vocab corpus.Vocab, stderr io.Writer) (p part, err error) {
+	tell, clear := command.Progress(stderr)
+	defer clear()
+	text, parts, split, err := corpus.OpenParts(ctx, s.data, s.split, tell)
 	if err != nil {
 		return part{}, err
 	}
-	text, err := s.open()
-	if err != nil {
-		return part{}, err
-	}
-	parts, err := split.Cut(text.Bytes)
-	if err != nil {
-		return part{}, fmt.Errorf("%s: %w", text.Name, err)
-	}
-	p, bytes := part{name: s.part, text: text.Name, unit: vocab.Unit()}, parts.Test
+	s.split = split
+	p = part{name: s.part, text: text.Name, unit: vocab.Unit(), close: func() { text.Close() }}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	bytes := parts.Test
 	if p.name == "" {
 		p.name = "test"
 		if bytes == nil {
@@ -108,40 +112,34 @@ func (s *settings) read(vocab corpus.Vocab) (part, error) {
 		bytes = parts.Valid
 	}
 	if bytes == nil {
-		return part{}, fmt.Errorf("the split %s has no test part: evaluate -part valid", split)
+		return p, fmt.Errorf("the split %s has no test part: evaluate -part valid", split)
 	}
-	if p.ids, err = vocab.Encode(bytes); err != nil {
-		return part{}, fmt.Errorf("%s, %s part: %w", text.Name, p.name, err)
+	if p.ids, err = corpus.EncodeText(ctx, vocab, bytes, tell); err != nil {
+		return p, fmt.Errorf("%s, %s part: %w", text.Name, p.name, err)
 	}
+	p.close = func() { errors.Join(p.ids.Close(), text.Close()) }
 	p.bytes = len(bytes)
-	p.perByte = corpus.PerByte(vocab, p.ids)
+	p.perByte = p.ids.PerByte()
 	return p, nil
-}
-
-func (s *settings) open() (*corpus.Text, error) {
-	if s.data == "" {
-		return corpus.GoSource("")
-	}
-	return corpus.Open(s.data)
 }
 
 // pass evaluates with one length of memory.
 func (s *settings) pass(ctx context.Context, m *sharnn.Model, p part, lanes int, stderr io.Writer) (line, error) {
 	e := sharnn.Evaluation{Batch: lanes, BPTT: s.bptt}
 	if command.Terminal(stderr) {
-		bar := progressbar.NewOptions(len(p.ids)-1, progressbar.OptionSetWriter(stderr), progressbar.OptionClearOnFinish(),
+		bar := progressbar.NewOptions(p.ids.Len()-1, progressbar.OptionSetWriter(stderr), progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetDescription(fmt.Sprintf("mem %d", m.Config.Memory)), progressbar.OptionShowIts(),
 			progressbar.OptionSetItsString(p.unit+"s"), progressbar.OptionThrottle(100*time.Millisecond))
 		defer bar.Clear()
 		e.Progress = func(done, _ int) { bar.Set(done) }
 	}
 	start := time.Now()
-	r, err := sharnn.Evaluate(ctx, m, p.ids, e)
+	r, err := sharnn.EvaluateText(ctx, m, p.ids, e)
 	if err != nil {
 		return line{}, err
 	}
 	if math.IsNaN(r.Nats) || math.IsInf(r.Nats, 0) {
 		return line{}, fmt.Errorf("the loss is %v: the model's parameters are not sound", r.Nats)
 	}
-	return newLine(m.Config.Memory, r, p.perByte, time.Since(start)), nil
+	return newLine(m.Config.Memory, r, p, time.Since(start)), nil
 }

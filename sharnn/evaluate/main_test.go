@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -102,7 +103,7 @@ func TestEvaluateJSON(t *testing.T) {
 			var r report
 			require.NoError(t, json.Unmarshal(out.Bytes(), &r))
 			n := tt.to - tt.from
-			assert.Equal(t, report{dir, data, tt.split, tt.part, n, n - 1, tt.how.Batch, tt.how.BPTT, r.Lines}, r)
+			assert.Equal(t, report{dir, data, tt.split, tt.part, n, n - 1, tt.how.Batch, tt.how.BPTT, r.Lines, ""}, r)
 			require.Len(t, r.Lines, len(tt.memory))
 			seen := map[float64]bool{}
 			for i, memory := range tt.memory {
@@ -140,7 +141,8 @@ func TestEvaluateTokens(t *testing.T) {
 	var r report
 	require.NoError(t, json.Unmarshal(out.Bytes(), &r))
 	want := expected(t, dir, text[1800:], 50, sharnn.Evaluation{Batch: 1, BPTT: 7})
-	assert.Equal(t, report{dir, data, "80/10/10", "test", 200, want.Targets, 1, 7, r.Lines}, r)
+	assert.Equal(t, report{dir, data, "80/10/10", "test", 200, want.Targets, 1, 7, r.Lines, ""}, r)
+	assert.InEpsilon(t, math.Exp(want.Nats), r.Lines[0].Perplexity, 1e-12)
 	require.Less(t, want.Targets, 150)
 	ids := tok.Encode(string(text[1800:]))
 	perByte := float64(want.Targets) / float64(200-len(tok.Token(ids[0])))
@@ -154,12 +156,12 @@ func TestEvaluateTable(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{"-checkpoint", dir, "-mem", "0,50"}, nil, &out, io.Discard))
 	want := fmt.Sprintf("test part of %s (split 80/10/10): 200 bytes, batch_size 1, bptt 7\n\n", data) +
-		"                  bits         nats      reference's      reference's             \n" +
-		"      mem     per char     per char    bits per char    nats per char     tokens/s\n"
+		"                  bits         nats      reference's      reference's   perplexity             \n" +
+		"      mem     per char     per char    bits per char    nats per char     per byte     tokens/s\n"
 	for _, memory := range []int{0, 50} {
 		r := expected(t, dir, text[1800:], memory, sharnn.Evaluation{Batch: 1, BPTT: 7})
-		want += fmt.Sprintf("%9d %12.5f %12.5f %16.5f %16.5f        SPEED\n", memory,
-			sharnn.Bits(r.Nats), r.Nats, sharnn.Bits(r.Reference), r.Reference)
+		want += fmt.Sprintf("%9d %12.5f %12.5f %16.5f %16.5f %12.4f        SPEED\n", memory,
+			sharnn.Bits(r.Nats), r.Nats, sharnn.Bits(r.Reference), r.Reference, math.Exp(r.Nats))
 	}
 	assert.Equal(t, want, regexp.MustCompile(`(?m) {4} *\d+$`).ReplaceAllString(out.String(), "        SPEED"))
 }
@@ -170,7 +172,7 @@ func TestLanesByLength(t *testing.T) {
 	}
 	for _, tt := range tests {
 		s := settings{batch: tt.batch}
-		assert.Equal(t, tt.want, s.newReport(part{ids: make([]int32, tt.bytes)}).Lanes, "%d bytes", tt.bytes)
+		assert.Equal(t, tt.want, s.newReport(part{ids: corpus.NewIDs(make([]int32, tt.bytes), 0, 0)}).Lanes, "%d bytes", tt.bytes)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/tiller-ml/tiller/sharnn"
@@ -21,6 +22,8 @@ type report struct {
 	Lanes      int    `json:"batch_size"`
 	BPTT       int    `json:"bptt"`
 	Lines      []line `json:"results"`
+
+	unit string // of a symbol
 }
 
 // line is one pass.
@@ -30,6 +33,7 @@ type line struct {
 	Nats          float64 `json:"nats"`
 	ReferenceBits float64 `json:"reference_bpc"`
 	ReferenceNats float64 `json:"reference_nats"`
+	Perplexity    float64 `json:"ppl"` // e to the nats per symbol
 	Speed         float64 `json:"tokens_per_s"`
 	Seconds       float64 `json:"wall_s"`
 }
@@ -37,33 +41,34 @@ type line struct {
 func (s *settings) newReport(p part) *report {
 	lanes := s.batch
 	if lanes == 0 {
-		lanes = min(max(len(p.ids)/laneSymbols, 1), mostLanes)
+		lanes = min(max(p.ids.Len()/laneSymbols, 1), mostLanes)
 	}
-	lanes = min(lanes, max(len(p.ids)-1, 1))
+	lanes = min(lanes, max(p.ids.Len()-1, 1))
 	return &report{
 		Checkpoint: s.checkpoint, Data: p.text, Split: s.split, Part: p.name,
-		Bytes: p.bytes, Targets: len(p.ids) - 1, Lanes: lanes, BPTT: s.bptt,
+		Bytes: p.bytes, Targets: p.ids.Len() - 1, Lanes: lanes, BPTT: s.bptt, unit: p.unit,
 	}
 }
 
 // newLine turns a pass's figures, per symbol, into figures per byte.
-func newLine(memory int, r sharnn.Result, perByte float64, took time.Duration) line {
-	nats, reference := r.Nats*perByte, r.Reference*perByte
+func newLine(memory int, r sharnn.Result, p part, took time.Duration) line {
+	nats, reference := r.Nats*p.perByte, r.Reference*p.perByte
 	return line{
 		Memory: memory, Bits: sharnn.Bits(nats), Nats: nats,
 		ReferenceBits: sharnn.Bits(reference), ReferenceNats: reference,
-		Speed: float64(r.Targets) / took.Seconds(), Seconds: took.Seconds(),
+		Perplexity: min(math.Exp(r.Nats), math.MaxFloat64),
+		Speed:      float64(r.Targets) / took.Seconds(), Seconds: took.Seconds(),
 	}
 }
 
 func (r *report) printHead(w io.Writer) {
 	fmt.Fprintf(w, "%s part of %s (split %s): %d bytes, batch_size %d, bptt %d\n\n", r.Part, r.Data, r.Split, r.Bytes, r.Lanes, r.BPTT)
-	fmt.Fprintf(w, "%9s %12s %12s %16s %16s %12s\n", "", "bits", "nats", "reference's", "reference's", "")
-	fmt.Fprintf(w, "%9s %12s %12s %16s %16s %12s\n", "mem", "per char", "per char", "bits per char", "nats per char", "tokens/s")
+	fmt.Fprintf(w, "%9s %12s %12s %16s %16s %12s %12s\n", "", "bits", "nats", "reference's", "reference's", "perplexity", "")
+	fmt.Fprintf(w, "%9s %12s %12s %16s %16s %12s %12s\n", "mem", "per char", "per char", "bits per char", "nats per char", "per "+r.unit, "tokens/s")
 }
 
 func (l line) print(w io.Writer) {
-	fmt.Fprintf(w, "%9d %12.5f %12.5f %16.5f %16.5f %12.0f\n", l.Memory, l.Bits, l.Nats, l.ReferenceBits, l.ReferenceNats, l.Speed)
+	fmt.Fprintf(w, "%9d %12.5f %12.5f %16.5f %16.5f %12.4f %12.0f\n", l.Memory, l.Bits, l.Nats, l.ReferenceBits, l.ReferenceNats, l.Perplexity, l.Speed)
 }
 
 func (r *report) printJSON(w io.Writer) error {

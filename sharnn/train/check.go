@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/internal/command"
-	"github.com/tiller-ml/tiller/nn/bpe"
 	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn/corpus"
 	"github.com/tiller-ml/tiller/tensor"
@@ -63,8 +61,9 @@ func parseArgs(args []string, stdout io.Writer) (*settings, *command.Flags, erro
 
 // frozen are the flags that a resumed run cannot change.
 var frozen = []string{
-	"split", "tokens", "emsize", "nhid", "nlayers", "attention", "heads", "mem",
+	"split", "tokens", "splits", "emsize", "nhid", "nlayers", "attention", "heads", "mem",
 	"batch_size", "bptt", "fixed-bptt", "accumulate", "optimizer", "seed", "dtype", "second_pass",
+	"overfit", "ema",
 }
 
 var optimizers = []optim.Kind{optim.SGD, optim.Adam, optim.AdamW, optim.LAMB}
@@ -107,6 +106,12 @@ func (s *settings) check() error {
 		{"dropout", s.dropout >= 0 && s.dropout < 1, "from 0 to less than 1"},
 		{"dropouth", s.dropouth >= 0 && s.dropouth < 1, "from 0 to less than 1"},
 		{"dropouti", s.dropouti >= 0 && s.dropouti < 1, "from 0 to less than 1"},
+		{"wdrop", s.wdrop >= 0 && s.wdrop < 1, "from 0 to less than 1"},
+		{"ema", s.ema >= 0 && s.ema < 1, "from 0 to less than 1"},
+		{"skip_outliers", s.skipOutliers == 0 || s.skipOutliers >= 1, "0, or 1 or more"},
+		{"patience", s.patience >= 0, "0 or more"},
+		{"halvings", s.halvings >= 0, "0 or more"},
+		{"keep", s.keep >= 1, "at least 1"},
 		{"warmup", s.warmup >= 0, "0 or more"},
 		{"cooldown", s.cooldown >= 0, "0 or more"},
 		{"hold", s.hold >= 0, "0 or more"},
@@ -133,7 +138,7 @@ func (s *settings) check() error {
 func (s *settings) checkTogether() error {
 	switch {
 	case !slices.Contains(schedules, s.schedule):
-		return fmt.Errorf("unknown schedule %q: want %s, %s or %s", s.schedule, cosine, linear, constant)
+		return fmt.Errorf("unknown schedule %q: want %s, %s, %s or %s", s.schedule, cosine, linear, constant, plateau)
 	case !slices.Contains(optimizers, optim.Kind(s.optimizer)):
 		return fmt.Errorf("unknown optimizer %q: want one of %v", s.optimizer, optimizers)
 	case s.minLR > 0 && s.schedule != cosine:
@@ -142,23 +147,44 @@ func (s *settings) checkTogether() error {
 		return fmt.Errorf("-second_pass is for -epochs and -schedule %s without -cooldown", constant)
 	case s.cooldown > 0 && s.schedule != constant:
 		return fmt.Errorf("-cooldown is for -schedule %s", constant)
+	case s.fetch != "" && s.data != "":
+		return fmt.Errorf("-fetch and -data both name a text: leave one out")
+	case s.fetch != "" && !slices.Contains(corpus.Corpora(), s.fetch):
+		return fmt.Errorf("-fetch %s: want one of %s", s.fetch, strings.Join(corpus.Corpora(), ", "))
 	case s.steps == 0 && s.epochs == 0 && s.minutes == 0:
 		return fmt.Errorf("a run needs an end: -minutes, -steps or -epochs")
+	}
+	if err := s.checkPatience(); err != nil {
+		return err
 	}
 	if _, ok := numbers[s.dtype]; !ok {
 		return fmt.Errorf("-dtype %s: want float32, float64, tf32 or bf16", s.dtype)
 	}
-	if _, err := corpus.ParseSplit(s.split); err != nil {
+	if err := corpus.CheckSplit(s.split); err != nil {
 		return err
 	}
-	if _, err := parseTokens(s.tokens); err != nil {
+	if _, _, err := parseTokens(s.tokens); err != nil {
 		return err
 	}
 	if err := s.sampling().Check(); err != nil {
 		return err
 	}
-	_, err := s.modelConfig(256)
+	_, err := s.modelConfig(mostWords)
 	return err
+}
+
+func (s *settings) checkPatience() error {
+	switch {
+	case s.schedule == plateau && s.patience == 0:
+		return fmt.Errorf("-schedule %s needs -patience, such as 2", plateau)
+	case s.halvings > 0 && s.schedule != plateau:
+		return fmt.Errorf("-halvings is for -schedule %s", plateau)
+	case s.secondPass > 0 && s.patience > 0:
+		return fmt.Errorf("-second_pass begins after -epochs, and -patience would end the run before: leave one out, or take -schedule %s", plateau)
+	case s.overfit && (s.epochs > 0 || s.accumulate > 1 || s.patience > 0):
+		return fmt.Errorf("-overfit takes one segment again and again: it is for -steps or -minutes, without -accumulate and -patience")
+	}
+	return nil
 }
 
 // numbers are what -dtype names: the tensors' type, and what products of float32
@@ -171,28 +197,4 @@ var numbers = map[string]struct {
 	"float64": {tensor.Float64, backend.Full},
 	"tf32":    {tensor.Float32, backend.TF32},
 	"bf16":    {tensor.Float32, backend.BF16},
-}
-
-// What -tokens takes.
-const (
-	byteTokens = "bytes"
-	bpeTokens  = "bpe:" // and a size
-	mostTokens = 1 << 16
-)
-
-// parseTokens is the size of the byte-pair vocabulary that -tokens asks for, 0
-// where it asks for bytes.
-func parseTokens(flag string) (int, error) {
-	if flag == byteTokens {
-		return 0, nil
-	}
-	size, ok := strings.CutPrefix(flag, bpeTokens)
-	n, err := strconv.Atoi(size)
-	if !ok || err != nil {
-		return 0, fmt.Errorf("-tokens %s: want %s, or %s and a number as in %[3]s4096", flag, byteTokens, bpeTokens)
-	}
-	if n < bpe.MinSize || n > mostTokens {
-		return 0, fmt.Errorf("-tokens %s: want from %d to %d tokens", flag, bpe.MinSize, mostTokens)
-	}
-	return n, nil
 }

@@ -54,7 +54,7 @@ func (t *trainer) settle() {
 		return
 	}
 	if t.secondPass > 0 {
-		t.turn = t.stepsIn(t.epochs, t.stream.Rows)
+		t.firstPass = t.stepsIn(t.epochs, t.stream.Rows)
 	}
 	if n := t.stepsIn(t.epochs+t.secondPass, t.stream.Rows); t.total == 0 || n < t.total {
 		t.total = n

@@ -17,12 +17,15 @@
 //	DIR/vocab.json, DIR/merges.txt          its tokens, with -tokens bpe; as Hugging Face has them
 //	DIR/train.json                          the effective flags; -config takes it
 //	DIR/log.jsonl                           a JSON object per log line
-//	DIR/last, DIR/prev                      the run as last saved, and the save before
+//	DIR/save-000001, ...                    the run as it was saved; the newest -keep of them
 //
-// DIR/last is written beside the old one and takes its place when it is whole
-// and on the disk; SHA256SUMS in it is what "sha256sum -c" reads. A run resumed
-// from it goes on bit for bit as if it had never stopped. Where it is damaged
-// DIR/prev is used.
+// A save gets its name when it is whole and on the disk; SHA256SUMS in it is what
+// "sha256sum -c" reads. A run resumed from it goes on bit for bit as if it had
+// never stopped, with any number of threads: it holds the parameters, their
+// average, the optimizer's memory, the place in the text, the recurrent state and
+// the memory, the step that all random numbers follow from, where the schedule
+// stands, and the best model of its time. A newest save that is damaged is
+// reported and renamed, and the one before it used.
 //
 // All losses are per byte: with -tokens bpe what a token costs is divided by the
 // bytes that tokens have on average, in the text that is evaluated, or in the
@@ -39,12 +42,28 @@
 // -epochs the first steps, at the rate with which the schedule begins, measure
 // the speed, and then the number of steps is fixed, printed and saved.
 //
+// # Habits
+//
+// -schedule plateau and -patience follow the validation loss: after so many
+// evaluations that are no better than the best the run goes back to the best
+// model, with an optimizer and a state that remember nothing, and half the rate,
+// which rises anew over -warmup steps; with other schedules it ends. -second_pass
+// does the same once, after -epochs, as the model's authors did.
+//
+// With -ema the average of the weights is the model that is evaluated, kept and
+// gone back to; the steps go on from the weights themselves. An average begins
+// with the model, and remembers at first a tenth of it, later 1/(1-ema) steps.
+//
+// -skip_outliers leaves out what is far from usual, -overfit checks that a model
+// can learn at all, -wdrop keeps one from learning by heart, and -recompute takes
+// time instead of memory.
+//
 // # Ending
 //
 // The command ends with status 0 when the run is over, be it by -minutes. Ctrl-C
 // and SIGTERM let the step in progress end, save, and print how to go on; the
 // status is then 1, so that what a script was to do with the finished model is
-// not done with an unfinished one. A second Ctrl-C ends at once; DIR/last is
-// what it was. Bad flags end with status 2, everything else that goes wrong with
+// not done with an unfinished one. A second Ctrl-C ends at once; the saves are
+// what they were. Bad flags end with status 2, everything else that goes wrong with
 // 1, and one line that says what.
 package main

@@ -22,7 +22,7 @@ func (t *trainer) evaluationEvery() int {
 // yet. A run that is resumed at such a step evaluates it first.
 func (t *trainer) evaluationDue() bool {
 	every := t.evaluationEvery()
-	due := t.total > 0 && t.Step >= t.total || every > 0 && t.Step%every == 0 || t.Step == t.turn
+	due := t.total > 0 && t.Step >= t.total || every > 0 && t.Step%every == 0 || t.Step == t.firstPass
 	return due && t.Step > t.Evaluated
 }
 
@@ -30,15 +30,16 @@ func (t *trainer) evaluationDue() bool {
 // best, and saves.
 func (t *trainer) evaluate(ctx context.Context) error {
 	start := time.Now()
-	nats, err := t.measure(ctx, t.model, t.valid)
+	nats, err := t.measure(ctx, t.judged(), t.valid)
 	if err != nil {
 		return err
 	}
 	if !finite(nats) {
-		return fmt.Errorf("step %d: the validation loss is %v; the last good checkpoint is %s, of step %d", t.Step, nats, t.lastDir(), t.savedAt)
+		return fmt.Errorf("step %d: the validation loss is %v; the last good checkpoint is %s, of step %d", t.Step, nats, t.saveDir(t.saves), t.savedAt)
 	}
 	t.clock.evaluation = time.Since(start).Seconds()
 	t.Evaluated = t.Step
+	t.Stale++
 	best := t.Best == nil || nats < t.Best.Loss
 	if best {
 		if err := t.saveBest(nats); err != nil {
@@ -72,7 +73,7 @@ func (t *trainer) testBest(ctx context.Context, best *sharnn.Model) error {
 
 // measure is the mean loss of a model on a part, in nats per byte.
 func (t *trainer) measure(ctx context.Context, m *sharnn.Model, p part) (float64, error) {
-	result, err := sharnn.Evaluate(ctx, m, p.ids, sharnn.Evaluation{Batch: t.evalBatch, BPTT: t.bptt})
+	result, err := sharnn.EvaluateText(ctx, m, p.ids, sharnn.Evaluation{Batch: t.evalBatch, BPTT: t.bptt})
 	return result.Nats * p.perByte, err
 }
 
@@ -85,7 +86,7 @@ func (t *trainer) showSample(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sampler, err := sharnn.NewSampler(t.model, t.sampling())
+	sampler, err := sharnn.NewSampler(t.judged(), t.sampling())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/tiller-ml/tiller/internal/command"
 	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn"
@@ -12,7 +14,7 @@ const program = "go run ./sharnn/train"
 
 // settings are all that a run follows from, under the flags' names.
 type settings struct {
-	data, split, tokens string
+	data, fetch, split, tokens, splits string
 
 	emsize, nhid, nlayers, heads, mem int
 	attention                         string
@@ -26,6 +28,9 @@ type settings struct {
 	schedule                      string
 	warmup, cooldown, hold        int
 	dropout, dropouth, dropouti   float64
+	wdrop, ema, skipOutliers      float64
+	patience, halvings, keep      int
+	overfit, recompute            bool
 	seed                          uint64
 	steps, epochs, secondPass     int
 	minutes                       float64
@@ -42,12 +47,12 @@ type settings struct {
 
 func defaults() settings {
 	return settings{
-		split: corpus.DefaultSplit, tokens: byteTokens,
+		split: corpus.AutoSplit, tokens: byteTokens, splits: autoSplits,
 		emsize: 256, nhid: 1024, nlayers: 2, heads: 1, mem: 5000, attention: "one",
 		batchSize: 16, bptt: 64, accumulate: 1,
 		optimizer: string(optim.AdamW), lr: 0.002, clip: 0.25, wdecay: 0.01, minTrust: 0.25, beta1: 0.9, beta2: 0.999,
 		schedule: cosine, seed: 1111, minutes: 10,
-		logInterval: 50, evalBatch: 16, saveMinutes: 2,
+		logInterval: 50, evalBatch: 16, saveMinutes: 2, keep: 2,
 		sample: 300, sampleTemperature: 0.8, sampleTopP: 1,
 		dtype: "float32",
 	}
@@ -61,6 +66,7 @@ func (s *settings) flags() *command.Flags {
 		program,
 		program+" -data book.txt -minutes 2",
 		program+" -data enwik8.zip -steps 20000 -out runs/enwik8",
+		program+" -fetch wikitext-2 -tokens words -minutes 30",
 		program+" -resume runs/enwik8")
 	s.dataFlags(f.Group("Data"))
 	s.modelFlags(f.Group("Model"))
@@ -74,11 +80,13 @@ func (s *settings) flags() *command.Flags {
 
 func (s *settings) dataFlags(g *command.Group) {
 	g.Add(&s.data, "data", "a `file`, a folder, a .gz or a .zip; none: the Go standard library's source, a text on every machine with Go")
-	g.Add(&s.split, "split", "`parts` of the text for training, validation and (if there are three) test, in per cent or bytes, in file order; 90/5/5 is how enwik8 is cut in the literature")
-	g.Add(&s.tokens, "tokens", "`what` the model reads and writes: bytes, or bpe:4096, a byte-pair vocabulary of so many tokens that is learnt from the training part and saved with the model. A model over tokens sees three or four times as much text in as many steps, and pays for it with a larger softmax; losses are per byte either way")
+	g.Add(&s.fetch, "fetch", "the `name` of a corpus to download and train on, once: "+strings.Join(corpus.Corpora(), ", ")+". It is checked by size and SHA-256, and kept in the user's cache folder; train.json names it as -data")
+	g.Add(&s.split, "split", "`parts` of the text for training, validation and (if there are three) test, in per cent or bytes, in file order. auto: the files train.txt, valid.txt and test.txt (or WikiText's wiki.train.tokens and so on) of a folder or a zip that has them; of other texts 90/5/5, which is how enwik8 is cut in the literature")
+	g.Add(&s.tokens, "tokens", "`what` the model reads and writes: bytes; bpe:4096, a byte-pair vocabulary of so many tokens that is learnt from the training part and saved with the model; words, all that stand between white space in the training part, the most frequent first, with <eos> for the end of a line; or words:20000, the most frequent of them, with <unk> for the others. A model over tokens sees three or four times as much text in as many steps, and pays for it with a larger softmax; losses are per byte either way")
 }
 
 func (s *settings) modelFlags(g *command.Group) {
+	g.Add(&s.splits, "splits", "`symbols` at which an adaptive softmax begins a new group of rarer ones, as in 2000,20000; a group costs time only for the symbols in it. none: one softmax over all. auto: none but for more than 75,000 words, of which it takes the reference's")
 	g.Add(&s.emsize, "emsize", "width of the embeddings and the LSTMs; what a step costs grows with its square")
 	g.Add(&s.nhid, "nhid", "width of the Boom layer within a block, a multiple of emsize; the paper takes 4 times")
 	g.Add(&s.nlayers, "nlayers", "blocks; few and wide learn faster in minutes, the paper has 4")
@@ -101,12 +109,19 @@ func (s *settings) trainingFlags(g *command.Group) {
 	g.Add(&s.dropout, "dropout", "share of the final hidden state that is dropped; 0, since a run of minutes hardly overfits")
 	g.Add(&s.dropouth, "dropouth", "the same within the blocks")
 	g.Add(&s.dropouti, "dropouti", "the same for the embeddings")
+	g.Add(&s.wdrop, "wdrop", "share of each LSTM's recurrent weights (weight_hh) that is dropped, the same for all rows of a segment; it holds back a model that learns its text by heart without disturbing what the LSTM remembers")
+	g.Add(&s.ema, "ema", "evaluates, keeps and samples a moving average of the weights instead of the weights, of which each step keeps this `share`: 0.999 averages some thousand steps. It is often worth what a lower rate is, long before the rate is low; 0: none. It costs a copy of the weights")
+	g.Add(&s.skipOutliers, "skip_outliers", "leaves a step out whose gradients' norm lies more than so many standard `deviations` above its mean over some hundred steps: 5 or 6 stop the rare batch that throws a long run back. Such steps are counted in the log; 0: none is left out")
+	g.Add(&s.recompute, "recompute", "throws the blocks' activations away and computes them again in the backward pass: the same losses, bit for bit, in the memory of about one block instead of nlayers, for about a third more time")
+	g.Add(&s.overfit, "overfit", "takes the first segment of the text, of bptt rows, at every step: a check of a model and a rate, for the training loss of such a run must fall to nearly 0 within some hundred steps. What it gives on other text is worth nothing")
 	g.Add(&s.seed, "seed", "what all random numbers follow from: same seed, same flags, same steps, same bits")
 }
 
 func (s *settings) rateFlags(g *command.Group) {
 	g.Add(&s.lr, "lr", "the highest learning rate")
-	g.Add(&s.schedule, "schedule", "the `name` of the rate's course: cosine falls to min_lr at the last step, which is best when the end is known; linear falls to 0; constant stays, but for -cooldown")
+	g.Add(&s.schedule, "schedule", "the `name` of the rate's course: cosine falls to min_lr at the last step, which is best when the end is known; linear falls to 0; constant stays, but for -cooldown; plateau is constant until -patience evaluations in a row are no better than the best, and then goes back to the best model, halves the rate and rises to it anew")
+	g.Add(&s.patience, "patience", "`evaluations` in a row without a new best after which -schedule plateau halves the rate, and any other schedule ends the run; 0: never. Each covers the whole validation part, so that 2 or 3 are enough")
+	g.Add(&s.halvings, "halvings", "how `often` -schedule plateau halves the rate; when it would have to once more, the run ends. 0: no limit")
 	g.Add(&s.minLR, "min_lr", "where cosine ends")
 	g.Add(&s.warmup, "warmup", "`steps` in which the rate rises from 0; none are needed")
 	g.Add(&s.cooldown, "cooldown", "with -schedule constant, the `step` from which the rate falls, to reach 0 at twice that step, as in the reference; 0: never")
@@ -129,6 +144,7 @@ func (s *settings) reportFlags(g *command.Group) {
 	g.Add(&s.evalBatch, "eval_batch_size", "lanes of an evaluation; each starts without a past, so fewer are fairer and slower")
 	g.Add(&s.saveInterval, "save-interval", "`steps` between saves of what is needed to go on; 0: by time alone. Evaluations save too")
 	g.Add(&s.saveMinutes, "save-minutes", "`minutes` between these saves: the most work that a power cut costs; 0: none by time")
+	g.Add(&s.keep, "keep", "how many of the newest `saves` are kept: more than one, since where the newest is damaged the one before it is used. Each takes three times the model's size, with -ema four times, and holds the best model of its time")
 	g.Add(&s.sample, "sample", "`bytes` of text that the model writes after each evaluation; 0: none")
 	g.Add(&s.sampleTemperature, "sample-temperature", "of that text: below 1 is more cautious, 0 always takes the likeliest")
 	g.Add(&s.sampleTopP, "sample-top_p", "of that text: only the likeliest bytes or tokens that add up to this probability; 1: all")
@@ -144,6 +160,9 @@ func (s *settings) modelConfig(n int) (sharnn.Config, error) {
 	c := sharnn.Config{
 		Symbols: n, Width: s.emsize, Hidden: s.nhid, Layers: s.nlayers,
 		Attention: layers, Heads: s.heads, Memory: s.mem,
+	}
+	if c.Splits, err = s.parseSplits(n); err != nil {
+		return sharnn.Config{}, err
 	}
 	return c, c.Check()
 }
@@ -161,7 +180,7 @@ func (s *settings) optimConfig() optim.Config {
 }
 
 func (s *settings) rates() sharnn.Rates {
-	return sharnn.Rates{Output: s.dropout, Hidden: s.dropouth, Embedding: s.dropouti}
+	return sharnn.Rates{Output: s.dropout, Hidden: s.dropouth, Embedding: s.dropouti, Recurrent: s.wdrop}
 }
 
 func (s *settings) sampling() sharnn.Sampling {

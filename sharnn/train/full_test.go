@@ -48,7 +48,7 @@ func TestFullDiskKeepsTheOldSave(t *testing.T) {
 	require.ErrorIs(t, err, unix.EFBIG)
 	assert.ErrorContains(t, err, "saving the run")
 	assert.NotContains(t, err.Error(), "\n")
-	assert.NoDirExists(t, filepath.Join(dir, "last.tmp"))
+	assert.NoDirExists(t, filepath.Join(dir, saveTemp))
 
 	got, _ := train(t, "-resume", dir)
 	assert.Equal(t, timeless(want[4:]), timeless(got))

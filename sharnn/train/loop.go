@@ -22,15 +22,23 @@ type position struct {
 	Tokens    int64   `json:"tokens"`    // targets learnt from
 	Evaluated int     `json:"evaluated"` // the step of the last evaluation
 	Best      *score  `json:"best"`      // nil before the first evaluation
-	Turned    bool    `json:"turned"`    // the second pass has begun
+	Stale     int     `json:"stale"`     // evaluations since the best one, or since the rate was halved
+	Halvings  int     `json:"halvings"`  // of the rate; the second pass is one
+	Halved    int     `json:"halved"`    // the step after which it was halved last
+	Averaged  int     `json:"averaged"`  // steps in the average of -ema
+	Skipped   int     `json:"skipped"`   // steps that were outliers
 	Since     tally   `json:"since"`     // the last log line
 	Wall      float64 `json:"wall_s"`    // seconds that the run has taken
+
+	Norms optim.Outliers `json:"norms"` // of gradients, with -skip_outliers
 }
 
-// score is the validation loss in nats per byte at a step.
+// score is the validation loss in nats per byte at a step, and the SHA-256 of the
+// model's weights.
 type score struct {
-	Step int     `json:"step"`
-	Loss float64 `json:"loss"`
+	Step   int     `json:"step"`
+	Loss   float64 `json:"loss"`
+	SHA256 string  `json:"sha256"`
 }
 
 // tally adds up segments. Seconds are those of steps alone.
@@ -46,14 +54,15 @@ type trainer struct {
 	texts
 	learner
 	position
-	total   int // steps of the run, 0 while they are not known
-	turn    int // the first pass's last step, 0 where there is no second
-	pace    pace
-	report  report
-	clock   clock
-	in      []int32 // (T, B) of the segment at hand
-	target  []int32 // (T, B)
-	savedAt int     // the step last saved
+	total     int // steps of the run, 0 while they are not known
+	firstPass int // the first pass's last step, 0 where there is no second
+	pace      pace
+	report    report
+	clock     clock
+	in        []int32 // (T, B) of the segment at hand
+	target    []int32 // (T, B)
+	saves     int     // the number of the newest save
+	savedAt   int     // the step last saved
 }
 
 // sink is told of every log line when its step is over.
@@ -67,7 +76,8 @@ func run(ctx context.Context, args []string, stdout io.Writer, tell sink) (err e
 	}
 	t := &trainer{settings: s, report: report{out: stdout, sink: tell}}
 	t.clock.start()
-	if err := t.texts.open(ctx, s, from); err != nil {
+	defer func() { err = errors.Join(err, t.texts.close()) }()
+	if err := t.openTexts(ctx, from); err != nil {
 		return err
 	}
 	s.machine.Precision = numbers[s.dtype].products
@@ -102,11 +112,11 @@ func (t *trainer) train(ctx context.Context) error {
 				return err
 			}
 		}
-		if t.total > 0 && t.Step >= t.total {
+		if t.total > 0 && t.Step >= t.total || t.stopsEarly() {
 			return nil
 		}
-		if t.turn > 0 && t.Step >= t.turn && !t.Turned {
-			if err := t.secondPassBegins(); err != nil {
+		if t.halvingDue() {
+			if err := t.halve(); err != nil {
 				return err
 			}
 		}
@@ -128,10 +138,8 @@ func (t *trainer) train(ctx context.Context) error {
 		}
 
 		start := time.Now()
-		if epochOver(t.Row, t.stream.Rows) {
-			t.Epoch++
-			t.Row = 0
-			t.state.Reset()
+		if t.overfit || epochOver(t.Row, t.stream.Rows) {
+			t.startOver()
 		}
 		nats, tokens, grads, err := t.window(rates)
 		if err != nil {
@@ -143,7 +151,7 @@ func (t *trainer) train(ctx context.Context) error {
 		}
 		t.Step++
 		rate := t.rateNow()
-		t.rule.Step(grads, rate)
+		t.take(grads, rate, norm)
 		backend.Release(t.backend, grads...)
 		t.stepped(nats, tokens, time.Since(start).Seconds())
 		if t.Step%t.logInterval == 0 || t.Step == t.total {
@@ -202,7 +210,7 @@ func (t *trainer) diverged(loss, norm float64, grads []*tensor.Tensor) error {
 		return err
 	}
 	return fmt.Errorf("step %d: the loss is %v and the norm of the gradients %v; the largest gradient, %v, is of %s; the last good checkpoint is %s, of step %d",
-		t.Step+1, loss, norm, size, name, t.lastDir(), t.savedAt)
+		t.Step+1, loss, norm, size, name, t.saveDir(t.saves), t.savedAt)
 }
 
 // interrupted saves where err is that of a cancelled ctx, and says how to go on.
@@ -219,17 +227,19 @@ func (t *trainer) interrupted(ctx context.Context, err error) error {
 
 // finish tests the best model and says how to use it.
 func (t *trainer) finish(ctx context.Context) error {
-	if t.Step < t.total {
+	if t.stopsEarly() {
+		t.report.printf("stopped at step %s: the last %d evaluations were no better than the best", t.stepOf(), t.Stale)
+	} else if t.Step < t.total {
 		t.report.printf("stopped by -minutes at step %d of %d; go on with:\n  %s -minutes %.4g",
 			t.Step, t.total, t.resumeCommand(), 2*t.minutes)
 	}
-	best, _, err := sharnn.Load(t.backend, t.out, t.model.DType)
+	best, err := t.loadBest()
 	if err != nil {
 		return fmt.Errorf("reading the best model back: %w", err)
 	}
 	defer best.Free()
-	t.report.printf("best validation at step %d: %s", t.Best.Step, inUnits(t.Best.Loss))
-	if len(t.test.ids) > 0 {
+	t.report.printf("best validation at step %d: %s%s", t.Best.Step, inUnits(t.Best.Loss), t.inPerplexity("valid", t.Best.Loss))
+	if t.test.ids != nil {
 		if err := t.testBest(ctx, best); err != nil {
 			return err
 		}

@@ -130,8 +130,11 @@ func (t *trainer) plan() error {
 	start, perRow := t.pace.line()
 	tokens := t.pace.tokensPerStep()
 	evaluating := func(p part) float64 {
-		rows := min(t.mem, len(p.ids)/t.evalBatch/2)
-		return evaluationCost * (start + perRow*float64(rows)) / tokens * float64(len(p.ids))
+		if p.ids == nil {
+			return 0
+		}
+		rows := min(t.mem, p.ids.Len()/t.evalBatch/2)
+		return evaluationCost * (start + perRow*float64(rows)) / tokens * float64(p.ids.Len())
 	}
 	f := forecast{
 		left:  t.minutes*60 - t.wall(),

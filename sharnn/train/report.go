@@ -22,6 +22,7 @@ type logLine struct {
 	Tokens int64   `json:"tokens"`          // learnt from since the run began
 	Loss   float64 `json:"loss"`            // nats per byte
 	BPC    float64 `json:"bpc"`             // bits per byte
+	PPL    float64 `json:"ppl,omitempty"`   // perplexity per token or word, with -tokens bpe and words
 	*Training
 	Wall float64 `json:"wall_s"` // seconds that the run has taken
 }
@@ -31,7 +32,8 @@ type Training struct {
 	LR        float64 `json:"lr"`        // of the last step
 	GradNorm  float64 `json:"grad_norm"` // of the last step, before clipping
 	TokensPer float64 `json:"tokens_per_s"`
-	Epoch     int     `json:"epoch"` // epochs finished
+	Epoch     int     `json:"epoch"`             // epochs finished
+	Skipped   int     `json:"skipped,omitempty"` // steps since the run began that -skip_outliers did not take
 }
 
 // report is where a run tells how it goes: a terminal with a bar, or plain
@@ -103,7 +105,7 @@ func (r *report) write(t *trainer, l logLine) error {
 }
 
 func (t *trainer) line(split string, step int, nats float64) logLine {
-	return logLine{Step: step, Split: split, Tokens: t.Tokens, Loss: nats, BPC: sharnn.Bits(nats), Wall: t.wall()}
+	return logLine{Step: step, Split: split, Tokens: t.Tokens, Loss: nats, BPC: sharnn.Bits(nats), PPL: t.perplexity(split, nats), Wall: t.wall()}
 }
 
 // perByte is the mean loss of training in nats per byte.
@@ -116,7 +118,7 @@ func (t *trainer) logTraining(rate, norm float64) error {
 	since := t.Since
 	t.Since = tally{}
 	l := t.line("", t.Step, t.perByte(since))
-	l.Training = &Training{LR: rate, GradNorm: norm, TokensPer: float64(since.Tokens) / since.Seconds, Epoch: t.Epoch}
+	l.Training = &Training{LR: rate, GradNorm: norm, TokensPer: float64(since.Tokens) / since.Seconds, Epoch: t.Epoch, Skipped: t.Skipped}
 	if t.report.bar == nil {
 		t.report.printf("step %s  train %.3f bpc  lr %.3g  grad %.3g  %s tokens/s%s",
 			t.stepOf(), l.BPC, rate, norm, thousands(int64(l.TokensPer)), t.left())
@@ -130,7 +132,7 @@ func (t *trainer) logEvaluation(split string, step int, nats float64, best bool)
 	if best {
 		note = ", the best so far"
 	}
-	t.report.printf("step %d  %s %s%s", step, split, inUnits(nats), note)
+	t.report.printf("step %d  %s %s%s%s", step, split, inUnits(nats), t.inPerplexity(split, nats), note)
 	return t.report.write(t, t.line(split, step, nats))
 }
 
@@ -197,9 +199,9 @@ func (t *trainer) introduce() {
 	r.printf("%s: %s bytes, %s", t.name, thousands(int64(t.size)), t.symbols())
 	test := ""
 	if t.test.ids != nil {
-		test = fmt.Sprintf(", test %s", thousands(int64(len(t.test.ids))))
+		test = fmt.Sprintf(", test %s", thousands(int64(t.test.ids.Len())))
 	}
-	r.printf("train %s, validation %s%s %ss", thousands(int64(t.stream.Rows*t.stream.Batch)), thousands(int64(len(t.valid.ids))), test, t.vocab.Unit())
+	r.printf("train %s, validation %s%s %ss", thousands(int64(t.stream.Rows*t.stream.Batch)), thousands(int64(t.valid.ids.Len())), test, t.vocab.Unit())
 	r.printf("a model of %s parameters on %s, kept in %s", thousands(int64(t.model.Size())), t.backend.Name(), t.out)
 	r.println(wrap(string(t.json()), 78))
 	if t.Step > 0 {
@@ -214,7 +216,7 @@ func (t *trainer) symbols() string {
 	if t.tokens == byteTokens {
 		return fmt.Sprintf("%d different", t.vocab.Len())
 	}
-	return fmt.Sprintf("%s tokens of %.2f bytes on average", thousands(int64(t.vocab.Len())), 1/t.stream.PerByte)
+	return fmt.Sprintf("%s %ss of %.2f bytes on average", thousands(int64(t.vocab.Len())), t.vocab.Unit(), 1/t.stream.PerByte)
 }
 
 // wrap joins the lines of text and breaks them again at a width.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,59 +16,13 @@ import (
 	"github.com/tiller-ml/tiller/tensor/safetensors"
 )
 
-// saved is a folder that a run can go on from.
-type saved struct {
-	dir  string
-	note string // what is wrong with a newer one; "" if nothing
-}
-
-// findSaved finds the newest save in a run's folder that is undamaged.
-func findSaved(out string) (*saved, error) {
-	last, prev := filepath.Join(out, "last"), filepath.Join(out, "prev")
-	lastErr := verify(last)
-	if lastErr == nil {
-		return &saved{dir: last}, nil
-	}
-	prevErr := verify(prev)
-	if prevErr == nil {
-		return &saved{prev, fmt.Sprintf("%v; going on from %s", lastErr, prev)}, nil
-	}
-	if errors.Is(prevErr, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no run to go on with in %s: %w", out, lastErr)
-	}
-	return nil, fmt.Errorf("no run to go on with in %s: %w", out, errors.Join(lastErr, prevErr))
-}
-
-// verify compares a save with its checksums.
-func verify(dir string) error {
-	path := filepath.Join(dir, sumsFile)
-	want, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	got, err := checksums(dir)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(got, want) {
-		return fmt.Errorf("%s is damaged: the files are not those of %s", dir, sumsFile)
-	}
-	return nil
-}
-
 // begin starts a run in a folder that holds none.
 func (t *trainer) begin() error {
 	if t.out == "" {
 		t.out = filepath.Join("runs", t.folder()+"-"+time.Now().Format("20060102-150405"))
 	}
-	for _, name := range []string{sharnn.WeightsFile, "last", "prev"} {
-		_, err := os.Lstat(filepath.Join(t.out, name))
-		if err == nil {
-			return command.Usagef("%s holds a run: go on with it by -resume %s, or take another -out", t.out, quote(t.out))
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("looking into the output folder: %w", err)
-		}
+	if err := t.checkEmpty(); err != nil {
+		return err
 	}
 	config, err := t.modelConfig(t.vocab.Len())
 	if err != nil {
@@ -82,6 +35,22 @@ func (t *trainer) begin() error {
 		return fmt.Errorf("making the output folder: %w", err)
 	}
 	return t.ready(-1)
+}
+
+// checkEmpty refuses a folder that holds a model or a run.
+func (t *trainer) checkEmpty() error {
+	saves, err := listSaves(t.out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("looking into the output folder: %w", err)
+	}
+	_, err = os.Lstat(t.bestPath())
+	if err == nil || len(saves) > 0 {
+		return command.Usagef("%s holds a run: go on with it by -resume %s, or take another -out", t.out, quote(t.out))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("looking into the output folder: %w", err)
+	}
+	return nil
 }
 
 // ready ends the preparations: the log is open after its first keep bytes, or
@@ -127,13 +96,16 @@ func (t *trainer) resumeFrom(from *saved) error {
 	if err := t.load(from.dir, snap.OptimizerSteps); err != nil {
 		return fmt.Errorf("resuming: %w", err)
 	}
-	if from.note != "" {
-		t.report.println(from.note)
-		if err := t.setAside(); err != nil {
+	t.position, t.saves = snap.position, from.number
+	if from.faults != nil {
+		t.report.printf("%v; going on from %s", from.faults, from.dir)
+		if err := from.setAside(); err != nil {
 			return err
 		}
 	}
-	t.position = snap.position
+	if err := t.restoreBest(from.dir); err != nil {
+		return err
+	}
 	if c, ok := t.backend.(backend.Chooser); ok {
 		if err := c.Choose(snap.Kernels); err != nil {
 			t.report.printf("%v: the run goes on with other kernels, and its last bits may differ", err)
@@ -145,17 +117,6 @@ func (t *trainer) resumeFrom(from *saved) error {
 		keep = snap.LogBytes
 	}
 	return t.ready(keep)
-}
-
-// setAside moves a damaged last out of the way of the next save, which else
-// would put it in the place of the good prev.
-func (t *trainer) setAside() error {
-	aside := t.lastDir() + ".damaged"
-	err := errors.Join(os.RemoveAll(aside), os.Rename(t.lastDir(), aside))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("setting a damaged save aside: %w", err)
-	}
-	return nil
 }
 
 // load reads the model, the recurrent state and the optimizer's memory.
@@ -171,10 +132,25 @@ func (t *trainer) load(dir string, steps map[string]int) (err error) {
 	if t.state, err = t.model.RestoreState(f, t.batchSize); err != nil {
 		return err
 	}
-	if err := t.openOptimizer(t.settings); err != nil {
+	if err := errors.Join(t.openOptimizer(t.settings), t.openAverage(t.settings)); err != nil {
+		return err
+	}
+	if err := t.loadAverage(filepath.Join(dir, averageFile)); err != nil {
 		return err
 	}
 	return t.loadOptimizer(filepath.Join(dir, optimizerFile), steps)
+}
+
+func (t *trainer) loadAverage(path string) error {
+	if t.average == nil {
+		return nil
+	}
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return sharnn.LoadTensors(t.backend, f, t.average.Params())
 }
 
 func (t *trainer) loadOptimizer(path string, steps map[string]int) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tiller-ml/tiller/backend/cpu"
+	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -39,6 +40,15 @@ func tiny(data, out string, more ...string) []string {
 		"-data", data, "-out", out, "-emsize", "16", "-nhid", "32", "-mem", "40", "-batch_size", "3", "-bptt", "12",
 		"-log-interval", "1", "-sample", "0", "-threads", "1",
 	}, more...)
+}
+
+// everything are flags of a run of 150 steps that has all that a save must hold:
+// a run in which the rate is halved, steps are skipped, weights averaged and
+// dropped, gradients summed.
+func everything(data, out string) []string {
+	return tiny(data, out, "-steps", "150", "-eval-interval", "5", "-save-interval", "2", "-accumulate", "2",
+		"-schedule", "plateau", "-patience", "2", "-warmup", "8", "-lr", "0.2", "-ema", "0.8", "-skip_outliers", "1",
+		"-wdrop", "0.2", "-dropout", "0.1", "-dropouth", "0.1", "-dropouti", "0.1", "-recompute", "-keep", "3")
 }
 
 // train runs the command to its end and returns its log lines and what it
@@ -82,6 +92,35 @@ func timeless(lines []logLine) []logLine {
 	return out
 }
 
+// newest is the folder of a run's newest save.
+func newest(t *testing.T, out string) string {
+	numbers, err := listSaves(out)
+	require.NoError(t, err)
+	require.NotEmpty(t, numbers)
+	return filepath.Join(out, saveName(numbers[0]))
+}
+
+// requireSameRun compares everything that two runs have learnt.
+func requireSameRun(t *testing.T, want, got string) {
+	requireSameFiles(t, want, got, sharnn.WeightsFile)
+	a, b := newest(t, want), newest(t, got)
+	requireSameFiles(t, a, b, sharnn.WeightsFile, optimizerFile, stateFile, bestFile)
+	_, err := os.Stat(filepath.Join(a, averageFile))
+	if err == nil {
+		requireSameFiles(t, a, b, averageFile)
+	}
+	require.Equal(t, readPosition(t, a), readPosition(t, b))
+}
+
+// readPosition is where a save stands, but for the time that it took.
+func readPosition(t *testing.T, dir string) (p position) {
+	data, err := os.ReadFile(filepath.Join(dir, positionFile))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &p))
+	p.Wall, p.Since.Seconds = 0, 0
+	return p
+}
+
 func requireSameFiles(t *testing.T, want, got string, names ...string) {
 	for _, name := range names {
 		a, err := os.ReadFile(filepath.Join(want, name))
@@ -91,9 +130,6 @@ func requireSameFiles(t *testing.T, want, got string, names ...string) {
 		require.True(t, bytes.Equal(a, b), "%s differs", name)
 	}
 }
-
-// tensors are the files that hold everything that a run has learnt.
-var tensors = []string{"model.safetensors", "last/model.safetensors", "last/optimizer.safetensors", "last/state.safetensors"}
 
 func TestResumeGoesOnBitForBit(t *testing.T) {
 	data := text(t, 1200) // an epoch is about eleven segments
@@ -112,6 +148,11 @@ func TestResumeGoesOnBitForBit(t *testing.T) {
 		{"where an evaluation is due", [2]int{7, 14}, []string{"-eval-interval", "7"}},
 		{"by epochs", [2]int{7, 14}, []string{"-epochs", "2"}},
 		{"tokens", [2]int{7, 14}, []string{"-tokens", "bpe:270"}},
+		{"average", [2]int{7, 14}, []string{"-ema", "0.8"}},
+		{"weight drop, recomputed", [2]int{7, 14}, []string{"-wdrop", "0.3", "-recompute", "-attention", "all", "-nlayers", "3"}},
+		{"one segment", [2]int{7, 14}, []string{"-overfit"}},
+		{"plateau, average", [2]int{12, 24}, []string{"-schedule", "plateau", "-patience", "1", "-eval-interval", "2", "-lr", "0.1", "-warmup", "2", "-ema", "0.5"}},
+		{"stopped early", [2]int{3, 7}, []string{"-schedule", "constant", "-patience", "2", "-eval-interval", "2", "-lr", "0.5"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			whole, parts := t.TempDir(), t.TempDir()
@@ -124,7 +165,7 @@ func TestResumeGoesOnBitForBit(t *testing.T) {
 			more, _ = train(t, "-resume", parts)
 			got = append(got, more...)
 			assert.Equal(t, timeless(want), timeless(got))
-			requireSameFiles(t, whole, parts, tensors...)
+			requireSameRun(t, whole, parts)
 			assert.Equal(t, timeless(want), timeless(readLog(t, filepath.Join(parts, "log.jsonl"))))
 		})
 	}
@@ -161,7 +202,7 @@ func TestResumeAfterPowerCut(t *testing.T) {
 	got, _ := train(t, "-resume", held)
 	assert.Equal(t, timeless(want[12:]), timeless(got))
 	assert.Equal(t, timeless(want), timeless(readLog(t, filepath.Join(held, "log.jsonl"))))
-	requireSameFiles(t, whole, held, tensors...)
+	requireSameRun(t, whole, held)
 }
 
 // Time only ever stops a run.
@@ -295,15 +336,15 @@ func TestLearns(t *testing.T) {
 
 func TestDivergence(t *testing.T) {
 	for _, c := range []struct{ every, want string }{
-		{"50", `^step 2: the loss is .* the largest gradient, .*, is of \S+\.\S+; the last good checkpoint is .*last, of step 0$`},
-		{"1", `^step 1: the validation loss is NaN; the last good checkpoint is .*last, of step 0$`},
+		{"50", `^step 2: the loss is .* the largest gradient, .*, is of \S+\.\S+; the last good checkpoint is .*save-000001, of step 0$`},
+		{"1", `^step 1: the validation loss is NaN; the last good checkpoint is .*save-000001, of step 0$`},
 	} {
 		dir := t.TempDir()
 		args := tiny(text(t, 2000), dir, "-steps", "50", "-eval-interval", c.every, "-optimizer", "sgd", "-lr", "1e30", "-clip", "0")
 		err := run(t.Context(), args, &bytes.Buffer{}, nil)
 		require.Error(t, err)
 		assert.Regexp(t, c.want, err.Error())
-		require.NoError(t, verify(filepath.Join(dir, "last")))
+		require.NoError(t, verify(newest(t, dir)))
 		assert.NoFileExists(t, filepath.Join(dir, "model.safetensors"))
 	}
 }
@@ -314,7 +355,7 @@ func TestInterrupted(t *testing.T) {
 	assert.Equal(t, 9, lines[len(lines)-1].Step)
 	assert.Contains(t, out, "stopped and saved at step 9")
 	assert.Contains(t, out, "go run ./sharnn/train -resume '"+dir+"'")
-	require.NoError(t, verify(filepath.Join(dir, "last")))
+	require.NoError(t, verify(newest(t, dir)))
 }
 
 func TestDamagedSave(t *testing.T) {
@@ -325,7 +366,8 @@ func TestDamagedSave(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			stopAt(t, 14, tiny(data, dir, args...)...)
-			flip(t, filepath.Join(dir, "last", name))
+			last := newest(t, dir)
+			flip(t, filepath.Join(last, name))
 			var out bytes.Buffer
 			var got []logLine
 			err := run(t.Context(), []string{"-resume", dir}, &out, func(_ *trainer, l logLine) { got = append(got, l) })
@@ -333,14 +375,17 @@ func TestDamagedSave(t *testing.T) {
 			assert.Contains(t, out.String(), "is damaged")
 			assert.Equal(t, timeless(want[len(want)-len(got):]), timeless(got))
 			assert.Equal(t, 13, got[0].Step)
-			assert.DirExists(t, filepath.Join(dir, "last.damaged"), "out of the way of the first save, which makes prev of last")
-			requireSameFiles(t, whole, dir, tensors...)
+			assert.DirExists(t, last+".damaged", "it does not count among the saves that are kept")
+			requireSameRun(t, whole, dir)
 		})
 	}
 	dir := t.TempDir()
 	stopAt(t, 14, tiny(data, dir, args...)...)
-	flip(t, filepath.Join(dir, "last", "model.safetensors"))
-	require.NoError(t, os.Remove(filepath.Join(dir, "prev", "position.json")))
+	last := newest(t, dir)
+	flip(t, filepath.Join(last, "model.safetensors"))
+	require.NoError(t, os.Rename(last, last+".damaged"))
+	require.NoError(t, os.Remove(filepath.Join(newest(t, dir), "position.json")))
+	require.NoError(t, os.Rename(last+".damaged", last))
 	err := run(t.Context(), []string{"-resume", dir}, &bytes.Buffer{}, nil)
 	assert.ErrorContains(t, err, "no run to go on with")
 }
@@ -364,6 +409,8 @@ func TestRefusesToResume(t *testing.T) {
 		{[]string{"-resume", dir, "-attention", "all"}, "-attention is all, but the run to go on with has one"},
 		{[]string{"-resume", dir, "-optimizer", "lamb"}, "-optimizer is lamb"},
 		{[]string{"-resume", dir, "-split", "80/20"}, "-split is 80/20"},
+		{[]string{"-resume", dir, "-ema", "0.9"}, "-ema is 0.9, but the run to go on with has 0"},
+		{[]string{"-resume", dir, "-overfit"}, "-overfit is true, but the run to go on with has false"},
 		{[]string{"-resume", dir, "-tokens", "bpe:300"}, "-tokens is bpe:300, but the run to go on with has bytes"},
 		{[]string{"-resume", dir, "-data", text(t, 2100)}, "another text"},
 		{[]string{"-resume", dir, "-out", t.TempDir()}, "leave -out out"},
@@ -402,10 +449,19 @@ func TestBadInput(t *testing.T) {
 		{[]string{"-data", text(t, 36), "-batch_size", "16"}, "too short for a batch of 16: it needs at least 3"},
 		{[]string{"-data", text(t, 90), "-split", "99/1"}, "validation part has 1 byte"},
 		{[]string{"-split", "90"}, "split"},
-		{[]string{"-tokens", "words"}, "-tokens words: want bytes, or bpe: and a number as in bpe:4096"},
-		{[]string{"-tokens", "bpe:abc"}, "-tokens bpe:abc: want bytes, or bpe: and a number"},
+		{[]string{"-tokens", "letters"}, "-tokens letters: want bytes, words, or a kind and a number as in bpe:4096 and words:20000"},
+		{[]string{"-tokens", "bpe:abc"}, "-tokens bpe:abc: want bytes, words, or a kind and a number"},
+		{[]string{"-tokens", "bytes:300"}, "-tokens bytes:300: want bytes, words, or a kind and a number"},
+		{[]string{"-tokens", "words:2"}, "-tokens words:2: want from 3 to 16777216 words"},
+		{[]string{"-data", good, "-tokens", "words", "-split", "50/50"}, "which has no <unk>"},
+		{[]string{"-splits", "20,10"}, "-splits 20,10: want auto, none, or whole numbers that increase, as in 2000,20000"},
+		{[]string{"-splits", "0"}, "-splits 0: want auto"},
+		{[]string{"-splits", "a,b"}, "-splits a,b: want auto"},
+		{[]string{"-data", good, "-splits", "10,4000"}, "splits are [10 4000]: want them to increase, from 1 to below the "},
+		{[]string{"-fetch", "enwik7"}, "-fetch enwik7: want one of enwik8, text8, wikitext-2, "},
+		{[]string{"-fetch", "enwik8", "-data", good}, "-fetch and -data both name a text: leave one out"},
 		{[]string{"-tokens", "bpe:10"}, "-tokens bpe:10: want from 257 to 65536 tokens"},
-		{[]string{"-tokens", "bpe:99999999999999999999"}, "want bytes, or bpe: and a number"},
+		{[]string{"-tokens", "bpe:99999999999999999999"}, "want bytes, words, or a kind and a number"},
 		{[]string{"-data", good, "-tokens", "bpe:5000"}, "training a vocabulary of 5000 tokens: the pairs that occur twice in the text of 1800 bytes give only "},
 		{[]string{"-data", good, "-tokens", "bpe:290", "-batch_size", "800"}, "too short for a batch of 800: it needs at least 1600 tokens"},
 		{[]string{"-data", good, "-tokens", "bpe:290", "-split", "1800/199/1"}, "the test part has 1 token: it needs at least 2"},
@@ -426,6 +482,18 @@ func TestBadInput(t *testing.T) {
 		{[]string{"-cooldown", "3"}, "-cooldown is for"},
 		{[]string{"-minutes", "0"}, "a run needs an end"},
 		{[]string{"-second_pass", "2"}, "-second_pass is for"},
+		{[]string{"-schedule", "plateau"}, "-schedule plateau needs -patience, such as 2"},
+		{[]string{"-halvings", "2"}, "-halvings is for -schedule plateau"},
+		{[]string{"-schedule", "plateau", "-patience", "2", "-cooldown", "9"}, "-cooldown is for -schedule constant"},
+		{[]string{"-epochs", "2", "-schedule", "constant", "-second_pass", "1", "-patience", "2"}, "leave one out, or take -schedule plateau"},
+		{[]string{"-epochs", "2", "-schedule", "plateau", "-patience", "2", "-second_pass", "1"}, "-second_pass is for"},
+		{[]string{"-overfit", "-epochs", "2"}, "-overfit takes one segment again and again"},
+		{[]string{"-overfit", "-accumulate", "2"}, "without -accumulate and -patience"},
+		{[]string{"-overfit", "-patience", "2"}, "without -accumulate and -patience"},
+		{[]string{"-keep", "0"}, "-keep is out of range: want at least 1"},
+		{[]string{"-ema", "1"}, "-ema is out of range: want from 0 to less than 1"},
+		{[]string{"-wdrop", "1"}, "-wdrop is out of range"},
+		{[]string{"-skip_outliers", "0.5"}, "-skip_outliers is out of range: want 0, or 1 or more"},
 		{[]string{"-dtype", "bf16"}, "tf32 and bf16 are cublas's"},
 		{[]string{"-device", "1"}, "there is one CPU"},
 		{[]string{"-dtype", "int32"}, "want float32, float64, tf32 or bf16"},

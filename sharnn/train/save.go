@@ -1,22 +1,20 @@
 package main
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/nn/bpe"
+	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/sharnn/corpus"
 	"github.com/tiller-ml/tiller/tensor/safetensors"
 )
 
@@ -26,14 +24,14 @@ const (
 	positionFile  = "position.json"
 	optimizerFile = "optimizer.safetensors"
 	stateFile     = "state.safetensors"
+	averageFile   = "average.safetensors" // with -ema
 	sumsFile      = "SHA256SUMS"
 )
 
-// savedFiles are all that SHA256SUMS lists; vocabFiles too, where the model is
-// over tokens.
+// savedFiles are all that SHA256SUMS lists, and optionalFiles where they are there.
 var (
-	savedFiles = []string{sharnn.ConfigFile, sharnn.WeightsFile, optimizerFile, stateFile, settingsFile, positionFile}
-	vocabFiles = []string{bpe.VocabFile, bpe.MergesFile}
+	savedFiles    = []string{sharnn.ConfigFile, sharnn.WeightsFile, optimizerFile, stateFile, settingsFile, positionFile}
+	optionalFiles = []string{bpe.VocabFile, bpe.MergesFile, corpus.WordsFile, averageFile}
 )
 
 // snapshot is position.json.
@@ -50,9 +48,6 @@ type snapshot struct {
 	Kernels map[string]string `json:"kernels,omitempty"`
 }
 
-func (t *trainer) lastDir() string { return filepath.Join(t.out, "last") }
-func (t *trainer) prevDir() string { return filepath.Join(t.out, "prev") }
-
 func (t *trainer) saveDue() bool {
 	if t.Step == t.savedAt {
 		return false
@@ -61,14 +56,13 @@ func (t *trainer) saveDue() bool {
 		t.saveMinutes > 0 && time.Since(t.clock.saved).Minutes() >= t.saveMinutes
 }
 
-// save makes DIR/last of the run as it stands, and DIR/prev of what was there.
-// The new folder is whole and on the disk before it takes the name. On an error
-// both stay as they were.
+// save makes a new save of the run as it stands. The folder is whole and on the
+// disk before it takes the name. On an error the others stay as they were.
 func (t *trainer) save() error {
-	temp := filepath.Join(t.out, "last.tmp")
+	temp := filepath.Join(t.out, saveTemp)
 	err := t.fill(temp)
 	if err == nil {
-		err = t.rotate(temp)
+		err = t.publish(temp)
 	}
 	if err != nil {
 		return fmt.Errorf("saving the run, what %s held is kept: %w", t.out, errors.Join(err, os.RemoveAll(temp)))
@@ -82,33 +76,19 @@ func (t *trainer) fill(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	if err := t.saveModel(dir); err != nil {
+	if err := t.saveModel(t.model, dir); err != nil {
 		return err
 	}
-	memory := t.rule.State()
-	var sources []safetensors.Source
-	for _, x := range memory.Tensors {
-		sources = append(sources, sharnn.TensorSource(t.backend, x.Name, x.Value))
-	}
-	if err := safetensors.Write(filepath.Join(dir, optimizerFile), nil, sources); err != nil {
+	if err := t.saveTensors(dir); err != nil {
 		return err
 	}
-	if err := safetensors.Write(filepath.Join(dir, stateFile), nil, t.state.Sources()); err != nil {
+	if err := t.holdBest(dir); err != nil {
 		return err
 	}
 	if err := t.saveSettings(dir); err != nil {
 		return err
 	}
-	t.Wall = t.wall()
-	snap := snapshot{t.position, memory.Steps, t.sha256, t.size, t.log, t.report.size, nil}
-	if c, ok := t.backend.(backend.Chooser); ok {
-		snap.Kernels = c.Choices()
-	}
-	doc, err := json.MarshalIndent(snap, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := writeFile(filepath.Join(dir, positionFile), append(doc, '\n')); err != nil {
+	if err := t.savePosition(dir); err != nil {
 		return err
 	}
 	sums, err := checksums(dir)
@@ -118,45 +98,46 @@ func (t *trainer) fill(dir string) error {
 	return writeFile(filepath.Join(dir, sumsFile), sums)
 }
 
-// rotate gives the folder temp the name last, and the old last the name prev.
-func (t *trainer) rotate(temp string) error {
-	if _, err := os.Stat(t.lastDir()); err == nil {
-		if err := os.RemoveAll(t.prevDir()); err != nil {
+// saveTensors writes what is not the model: the optimizer's memory, the recurrent
+// state and the average.
+func (t *trainer) saveTensors(dir string) error {
+	if err := safetensors.Write(filepath.Join(dir, optimizerFile), nil, t.sources(t.rule.State().Tensors)); err != nil {
+		return err
+	}
+	if t.average != nil {
+		if err := safetensors.Write(filepath.Join(dir, averageFile), nil, t.sources(named(t.average))); err != nil {
 			return err
 		}
-		if err := os.Rename(t.lastDir(), t.prevDir()); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
-	if err := os.Rename(temp, t.lastDir()); err != nil {
-		return err
-	}
-	syncFolder(t.out)
-	return nil
+	return safetensors.Write(filepath.Join(dir, stateFile), nil, t.state.Sources())
 }
 
-// syncFolder puts the new names on the disk where the system can; the renames
-// have happened either way.
-func syncFolder(dir string) {
-	if f, err := os.Open(dir); err == nil {
-		f.Sync()
-		f.Close()
+func (t *trainer) sources(tensors []optim.Param) []safetensors.Source {
+	var out []safetensors.Source
+	for _, x := range tensors {
+		out = append(out, sharnn.TensorSource(t.backend, x.Name, x.Value))
 	}
+	return out
 }
 
-func (t *trainer) saveModel(dir string) error {
-	return t.model.Save(dir, t.vocab, map[string]string{"step": fmt.Sprint(t.Step)})
-}
-
-// saveBest keeps the model as the run's result.
-func (t *trainer) saveBest(nats float64) error {
-	if err := t.saveModel(t.out); err != nil {
+// savePosition writes where the run stands, once the log up to there is on the
+// disk; a log that is no file cannot be.
+func (t *trainer) savePosition(dir string) error {
+	t.report.log.Sync()
+	t.Wall = t.wall()
+	snap := snapshot{t.position, t.rule.State().Steps, t.sha256, t.size, t.log, t.report.size, nil}
+	if c, ok := t.backend.(backend.Chooser); ok {
+		snap.Kernels = c.Choices()
+	}
+	doc, err := json.MarshalIndent(snap, "", "  ")
+	if err != nil {
 		return err
 	}
-	t.Best = &score{t.Step, nats}
-	return nil
+	return writeFile(filepath.Join(dir, positionFile), append(doc, '\n'))
+}
+
+func (t *trainer) saveModel(m *sharnn.Model, dir string) error {
+	return m.Save(dir, t.vocab, map[string]string{"step": fmt.Sprint(t.Step)})
 }
 
 // json are the effective flags, without those that name the run's own folder.
@@ -175,27 +156,6 @@ func writeFile(path string, data []byte) error {
 		_, err := w.Write(data)
 		return err
 	})
-}
-
-// checksums are the lines of SHA256SUMS for the files in a folder.
-func checksums(dir string) ([]byte, error) {
-	var out bytes.Buffer
-	for _, name := range slices.Concat(savedFiles, vocabFiles) {
-		f, err := os.Open(filepath.Join(dir, name))
-		if errors.Is(err, fs.ErrNotExist) && slices.Contains(vocabFiles, name) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		h := sha256.New()
-		_, err = io.Copy(h, f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&out, "%x  %s\n", h.Sum(nil), name)
-	}
-	return out.Bytes(), nil
 }
 
 // resumeCommand is what goes on with the run.

@@ -13,9 +13,10 @@ const (
 	cosine   = "cosine"
 	linear   = "linear"
 	constant = "constant"
+	plateau  = "plateau"
 )
 
-var schedules = []string{cosine, linear, constant}
+var schedules = []string{cosine, linear, constant, plateau}
 
 // segmentSite keeps the lengths of segments in a stream apart from dropout
 // masks, initial values and samples.
@@ -28,7 +29,7 @@ const maxSteps = math.MaxUint32 / 2
 // these are not known (0), and through step hold, it is what every schedule
 // begins with.
 func (s *settings) rate(step, total int) float64 {
-	if s.schedule == constant {
+	if s.schedule == constant || s.schedule == plateau {
 		return optim.WarmupCooldown(s.lr, s.warmup, s.cooldown)(step)
 	}
 	if total == 0 || step <= s.hold {
@@ -43,8 +44,8 @@ func (s *settings) rate(step, total int) float64 {
 
 // rateNow is the learning rate of the step at hand.
 func (t *trainer) rateNow() float64 {
-	if t.Turned {
-		return optim.WarmupCooldown(t.lr/2, t.warmup, 0)(t.Step - t.turn)
+	if t.Halvings > 0 && (t.schedule == constant || t.schedule == plateau) {
+		return t.halvedRate()
 	}
 	return t.rate(t.Step, t.total)
 }
@@ -53,7 +54,7 @@ func (t *trainer) rateNow() float64 {
 // number-th since the run began: about bptt, and no more than is left.
 func (s *settings) segmentRows(number, row, rows int) int {
 	T := s.bptt
-	if !s.fixedBPTT {
+	if !s.fixedBPTT && !s.overfit {
 		key := tensor.Key{Seed: s.seed, Step: uint32(number), Site: segmentSite}
 		T = corpus.SegmentLength(s.bptt, key.Uniform(0), key.Normal(1))
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
 	"github.com/tiller-ml/tiller/autograd"
 	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/nn"
 	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/tensor"
@@ -21,6 +23,9 @@ type learner struct {
 	wrt     []*autograd.Var  // values on tape
 	rule    *optim.Optimizer
 	state   *sharnn.State
+
+	average  *sharnn.Model // with -ema, else nil
+	averager *optim.Average
 }
 
 // open makes the learner of a run that begins.
@@ -29,17 +34,24 @@ func (l *learner) open(c sharnn.Config, dtype tensor.DType, s *settings) (err er
 		return err
 	}
 	l.state = l.model.NewState(s.batchSize)
-	return l.openOptimizer(s)
+	return errors.Join(l.openOptimizer(s), l.openAverage(s))
 }
 
 func (l *learner) openOptimizer(s *settings) (err error) {
-	for name, p := range l.model.Params() {
-		l.params = append(l.params, optim.Param{Name: name, Value: p.Value})
-		l.values = append(l.values, p.Value)
-	}
+	l.model.Recompute = s.recompute
+	l.params, l.values = named(l.model), nn.Tensors(l.model)
 	l.tape = autograd.NewTape(l.backend, l.values...)
 	l.rule, err = optim.New(l.backend, s.optimConfig(), l.params)
 	return err
+}
+
+// named are a model's parameters with their names.
+func named(m *sharnn.Model) []optim.Param {
+	var out []optim.Param
+	for name, p := range m.Params() {
+		out = append(out, optim.Param{Name: name, Value: p.Value})
+	}
+	return out
 }
 
 // free gives back what there is.
@@ -49,6 +61,9 @@ func (l *learner) free() {
 	}
 	if l.state != nil {
 		l.state.Free()
+	}
+	if l.average != nil {
+		l.average.Free()
 	}
 	if l.model != nil {
 		l.model.Free()

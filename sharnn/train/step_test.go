@@ -20,7 +20,7 @@ func opened(t *testing.T, args ...string) (*learner, *texts, *settings) {
 	s, _, err := parse(args, &bytes.Buffer{})
 	require.NoError(t, err)
 	var x texts
-	require.NoError(t, x.open(t.Context(), s, nil))
+	require.NoError(t, x.open(t.Context(), s, nil, nil))
 	config, err := s.modelConfig(x.vocab.Len())
 	require.NoError(t, err)
 	var l learner

@@ -2,17 +2,18 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
-	"github.com/tiller-ml/tiller/nn/bpe"
+	"github.com/tiller-ml/tiller/internal/command"
 	"github.com/tiller-ml/tiller/sharnn/corpus"
 )
 
-// texts are what a run reads.
+// texts are what a run reads: files that are mapped, the text and, but for bytes,
+// its symbols.
 type texts struct {
 	name   string // for people
 	size   int    // bytes of the whole text
@@ -20,87 +21,101 @@ type texts struct {
 	vocab  corpus.Vocab
 	stream *corpus.Stream
 	valid  part
-	test   part // of no ids where the split has no third part
+	test   part // of nil ids where the split has no third part
+	closes []func() error
 }
 
 // part is a text to evaluate on.
 type part struct {
-	ids     []int32
+	ids     *corpus.IDs
 	perByte float64 // symbols that stand for a byte
 }
 
-// open reads the texts. from is the save that the run goes on from, nil where it
-// begins.
-func (x *texts) open(ctx context.Context, s *settings, from *saved) error {
-	split, err := corpus.ParseSplit(s.split)
+// open reads the texts, from the net where -fetch asks for it, and tells out how
+// far it is. from is the save that the run goes on from, nil where it begins. The
+// caller closes the texts, after an error too.
+func (x *texts) open(ctx context.Context, s *settings, from *saved, tell corpus.Progress) error {
+	if s.fetch != "" {
+		var err error
+		if s.data, err = corpus.Fetch(ctx, s.fetch, tell); err != nil {
+			return err
+		}
+		s.fetch = "" // from here on it is a file like any other
+	}
+	text, parts, _, err := corpus.OpenParts(ctx, s.data, s.split, tell)
 	if err != nil {
 		return err
 	}
-	var text *corpus.Text
-	if s.data == "" {
-		text, err = corpus.GoSource("")
-	} else {
-		text, err = corpus.Open(s.data)
-	}
+	x.closes = append(x.closes, text.Close)
+	sum, err := corpus.Scan(ctx, text.Bytes, tell)
 	if err != nil {
 		return err
 	}
-	parts, err := split.Cut(text.Bytes)
-	if err != nil {
+	x.name, x.size, x.sha256 = text.Name, len(text.Bytes), hex.EncodeToString(sum.SHA256[:])
+	if x.vocab, err = s.openVocab(ctx, sum.Vocab(), parts.Train, from, tell); err != nil {
 		return fmt.Errorf("%s: %w", text.Name, err)
 	}
-	sum := sha256.Sum256(text.Bytes)
-	x.name, x.size, x.sha256 = text.Name, len(text.Bytes), hex.EncodeToString(sum[:])
-	if x.vocab, err = s.openVocab(ctx, text.Bytes, parts.Train, from); err != nil {
-		return fmt.Errorf("%s: %w", text.Name, err)
+	if err := x.openStream(ctx, s, parts.Train, tell); err != nil {
+		return err
 	}
-	if x.stream, err = corpus.Batchify(parts.Train, x.vocab, s.batchSize); err != nil {
-		return fmt.Errorf("%s: training part: %w", text.Name, err)
-	}
-	if epochOver(0, x.stream.Rows) {
-		return fmt.Errorf("%s: the training part is too short for a batch of %d: it needs at least 3 %ss for each",
-			text.Name, s.batchSize, x.vocab.Unit())
-	}
-	if x.valid, err = x.part("validation", parts.Valid); err != nil {
+	if x.valid, err = x.part(ctx, "validation", parts.Valid, tell); err != nil {
 		return err
 	}
 	if parts.Test != nil {
-		x.test, err = x.part("test", parts.Test)
+		x.test, err = x.part(ctx, "test", parts.Test, tell)
 	}
 	return err
 }
 
-// openVocab is the vocabulary that -tokens asks for: of all bytes in the text, or
-// learnt from its training part, which a run that goes on has done before.
-func (s *settings) openVocab(ctx context.Context, text, train []byte, from *saved) (corpus.Vocab, error) {
-	size, err := parseTokens(s.tokens)
-	if err != nil {
-		return nil, err
-	}
-	if size == 0 {
-		return corpus.NewByteVocab(text), nil
-	}
-	var t *bpe.Tokenizer
-	if from != nil {
-		t, err = bpe.Load(from.dir)
-	} else {
-		t, err = bpe.Train(ctx, string(train), size, nil)
+// openStream lays out what the model learns from.
+func (x *texts) openStream(ctx context.Context, s *settings, train []byte, tell corpus.Progress) error {
+	ids, err := x.encode(ctx, train, tell)
+	if err == nil {
+		x.stream, err = corpus.Batchify(ids, s.batchSize)
 	}
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("%s: training part: %w", x.name, err)
 	}
-	return corpus.TokenVocab{BPE: t}, nil
+	if epochOver(0, x.stream.Rows) {
+		return fmt.Errorf("%s: the training part is too short for a batch of %d: it needs at least 3 %ss for each",
+			x.name, s.batchSize, x.vocab.Unit())
+	}
+	return nil
 }
 
-func (x *texts) part(name string, text []byte) (part, error) {
-	ids, err := x.vocab.Encode(text)
+func (x *texts) encode(ctx context.Context, text []byte, tell corpus.Progress) (*corpus.IDs, error) {
+	ids, err := corpus.EncodeText(ctx, x.vocab, text, tell)
+	if err == nil {
+		x.closes = append(x.closes, ids.Close)
+	}
+	return ids, err
+}
+
+func (x *texts) part(ctx context.Context, name string, text []byte, tell corpus.Progress) (part, error) {
+	ids, err := x.encode(ctx, text, tell)
 	if err != nil {
 		return part{}, fmt.Errorf("%s: the %s part: %w", x.name, name, err)
 	}
-	if len(ids) < 2 {
-		return part{}, fmt.Errorf("%s: the %s part has %d %s: it needs at least 2", x.name, name, len(ids), x.vocab.Unit())
+	if ids.Len() < 2 {
+		return part{}, fmt.Errorf("%s: the %s part has %d %s: it needs at least 2", x.name, name, ids.Len(), x.vocab.Unit())
 	}
-	return part{ids, corpus.PerByte(x.vocab, ids)}, nil
+	return part{ids, ids.PerByte()}, nil
+}
+
+// close gives back what open mapped.
+func (x *texts) close() error {
+	var err error
+	for _, done := range x.closes {
+		err = errors.Join(err, done())
+	}
+	return err
+}
+
+// openTexts is open with bars where the run reports to a terminal.
+func (t *trainer) openTexts(ctx context.Context, from *saved) error {
+	tell, clear := command.Progress(t.report.out)
+	defer clear()
+	return t.texts.open(ctx, t.settings, from, tell)
 }
 
 // folder is a name for a run on these texts: letters and digits of the file's.

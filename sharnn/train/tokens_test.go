@@ -25,7 +25,7 @@ func TestTokens(t *testing.T) {
 	assert.Contains(t, out, "4,000 bytes, 290 tokens of ")
 	assert.Contains(t, out, "tokens\n")
 	assert.Contains(t, out, "  | ")
-	requireSameFiles(t, dir, filepath.Join(dir, "last"), tokenFiles...)
+	requireSameFiles(t, dir, newest(t, dir), tokenFiles...)
 
 	whole, err := os.ReadFile(data)
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestDamagedTokens(t *testing.T) {
 		} {
 			dir := t.TempDir()
 			stopAt(t, 14, tiny(data, dir, args...)...)
-			damage(filepath.Join(dir, "last", name))
+			damage(filepath.Join(newest(t, dir), name))
 			var out bytes.Buffer
 			require.NoError(t, run(t.Context(), []string{"-resume", dir}, &out, nil))
 			assert.Contains(t, out.String(), "is damaged")

@@ -57,7 +57,7 @@ func TestSecondPass(t *testing.T) {
 		before, _ := stopAt(t, stop, twoPasses(data, cut)...)
 		after, _ := train(t, "-resume", cut)
 		assert.Equal(t, onlyTraining(timeless(lines)), onlyTraining(timeless(append(before, after...))))
-		requireSameFiles(t, whole+"/last", cut+"/last", sharnn.WeightsFile, optimizerFile)
+		requireSameFiles(t, newest(t, whole), newest(t, cut), sharnn.WeightsFile, optimizerFile)
 		cut += "2"
 	}
 }
@@ -75,7 +75,7 @@ func TestSecondPassBeginsWithTheBestModel(t *testing.T) {
 		defer best.Free()
 		require.NotEmpty(t, tr.rule.State().Tensors)
 		require.NotEqual(t, weights(t, best), weights(t, tr.model))
-		require.NoError(t, tr.secondPassBegins())
+		require.NoError(t, tr.halve())
 		require.Equal(t, weights(t, best), weights(t, tr.model))
 		require.Empty(t, tr.rule.State().Tensors)
 		compared = true
@@ -92,4 +92,18 @@ func weights(t *testing.T, m *sharnn.Model) map[string][]float32 {
 		all[name] = data
 	}
 	return all
+}
+
+// A run of many parts, each stopped after an evaluation, is one of a single part.
+func TestPlateauInParts(t *testing.T) {
+	data, whole, dir := text(t, 2000), t.TempDir(), t.TempDir()
+	want, _ := train(t, everything(data, whole)...)
+	args := everything(data, dir)
+	for step := 6; step < 150; step += 5 {
+		stopAt(t, step, args...)
+		args = []string{"-resume", dir}
+	}
+	train(t, args...)
+	assert.Equal(t, timeless(want), timeless(readLog(t, filepath.Join(dir, "log.jsonl"))))
+	requireSameRun(t, whole, dir)
 }
