@@ -96,13 +96,30 @@ func (b *Backend) LSTMGrad(c *backend.LSTMCall, g *backend.LSTMGrads) {
 func (l *lstm) backward(g *backend.LSTMGrads) {
 	route := l.b.storage(l.c.Gates).lstm
 	if route == cudnnLSTM {
-		l.backwardCUDNN(g)
+		if !l.backwardCUDNN(g) {
+			l.afresh(g)
+		}
 		return
 	}
 	if route != persistentLSTM || !l.backwardPersistent(g) {
 		l.backwardSteps(g)
 	}
 	l.operandGrads(g)
+}
+
+// afresh is the backward pass where cuDNN turned out to lack it: both passes by
+// another way. The forward one's results, which the caller has, go to working
+// memory.
+func (l *lstm) afresh(g *backend.LSTMGrads) {
+	b, c := l.b, *l.c
+	mem := b.scratch(c.X.DType.Bytes((l.steps + 2) * l.batch * l.size))
+	defer b.release(mem)
+	all := b.view(mem, c.X.DType, l.steps+2, l.batch, l.size)
+	state := func(i int) *tensor.Tensor { return all.Slice(0, i, i+1).Reshape(l.batch, l.size) }
+	c.Y, c.HN, c.CN = all.Slice(0, 0, l.steps), state(l.steps), state(l.steps+1)
+	again := &lstm{b, &c, l.steps, l.batch, l.in, l.size}
+	again.forward(cudnnLSTM) // of float32, where bfloat16 was lacking
+	again.backward(g)
 }
 
 // operandGrads are the gradients that are products of those in Gates.

@@ -194,14 +194,17 @@ func (l *lstm) forwardCUDNN() bool {
 	return true
 }
 
-// backwardCUDNN are all gradients. cuDNN wants a gradient of Y, and a place for
-// that of X.
-func (l *lstm) backwardCUDNN(g *backend.LSTMGrads) {
+// backwardCUDNN are all gradients; false where cuDNN does not have them. It wants
+// a gradient of Y, and a place for that of X.
+func (l *lstm) backwardCUDNN(g *backend.LSTMGrads) bool {
 	b, c := l.b, l.c
 	b.leaveGraph()
+	if b.fault != nil {
+		return true
+	}
 	r := l.rnn()
-	if r == nil || b.fault != nil {
-		return
+	if r == nil {
+		return b.fault != nil
 	}
 	w := &rnnWork{b: b, dtype: r.dtype}
 	defer w.release()
@@ -219,23 +222,30 @@ func (l *lstm) backwardCUDNN(g *backend.LSTMGrads) {
 	if g.DX == nil {
 		call.DX = w.space(r.dtype.Bytes(c.X.Len())).at
 	}
-	b.check(r.BackwardData(&call))
-	if g.DWih != nil || g.DWhh != nil || g.DBias != nil {
-		l.weightsCUDNN(r, w, &call, g)
+	err := r.BackwardData(&call)
+	if err == nil && (g.DWih != nil || g.DWhh != nil || g.DBias != nil) {
+		err = l.weightsCUDNN(r, w, &call, g)
 	}
+	if cuda.Unsupported(err) {
+		l.noRNN(r)
+		return false
+	}
+	b.check(err)
 	w.finish()
+	return true
 }
 
 // weightsCUDNN are the gradients of the weights.
-func (l *lstm) weightsCUDNN(r *rnn, w *rnnWork, call *cuda.RNNCall, g *backend.LSTMGrads) {
+func (l *lstm) weightsCUDNN(r *rnn, w *rnnWork, call *cuda.RNNCall, g *backend.LSTMGrads) error {
 	b := l.b
 	space := w.space(r.Weights)
-	if b.fault != nil {
-		return
-	}
-	b.check(b.dev.Set8(space.at, 0, r.Weights))
 	call.DWeights = space.at
-	b.check(r.BackwardWeights(call))
+	if err := b.dev.Set8(space.at, 0, r.Weights); err != nil {
+		return err
+	}
+	if err := r.BackwardWeights(call); err != nil {
+		return err
+	}
 	for _, o := range []struct {
 		t  *tensor.Tensor
 		at int
@@ -244,4 +254,5 @@ func (l *lstm) weightsCUDNN(r *rnn, w *rnnWork, call *cuda.RNNCall, g *backend.L
 			b.copy(o.t, w.part(space, o.at, o.t))
 		}
 	}
+	return nil
 }

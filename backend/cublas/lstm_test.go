@@ -218,6 +218,9 @@ func TestLSTMRoutes(t *testing.T) {
 					nearLSTM(t, r.names, oracle(t, c), r.run(t), of.tolerance)
 				})
 			}
+			for key, r := range b.lstms.rnns {
+				assert.NotNil(t, r, "cuDNN took part of %v alone", key)
+			}
 			assert.NoError(t, b.Sync())
 			assert.Zero(t, b.LiveBytes())
 		})
@@ -341,6 +344,7 @@ func TestLSTMGivesWay(t *testing.T) {
 	}{
 		{persistentLSTM, sim.Launch, cuda.TooManyBlocks},
 		{cudnnLSTM, sim.LSTM, 3000},
+		{cudnnLSTM, sim.LSTM, 2000},
 	} {
 		t.Run(string(of.route), func(t *testing.T) {
 			m, _ := simulated(t)
@@ -376,6 +380,50 @@ func TestLSTMBackwardGivesWay(t *testing.T) {
 	b.LSTMGrad(r.c, r.g)
 	got := r.results(t)
 	nearLSTM(t, r.names, oracle(t, c), got, 1e-2)
+}
+
+// Where cuDNN lacks a backward pass, both are done by steps, and the results that
+// the caller has stay as they are.
+func TestCUDNNBackwardGivesWay(t *testing.T) {
+	c := lstmCase{T: 4, B: 2, I: 8, H: 64}
+	want := oracle(t, c)
+	for _, call := range []int{1, 2} { // of the backward pass: data, weights
+		for _, code := range []int{2000, 3003} {
+			t.Run(fmt.Sprint(call, code), func(t *testing.T) {
+				m, _ := simulated(t)
+				b := force(openWith(t, backend.Config{}), cudnnLSTM)
+				r := newLSTMRun(b, c)
+				b.LSTM(r.c)
+				states := []*tensor.Tensor{r.c.Y, r.c.HN, r.c.CN}
+				for _, s := range states {
+					b.Fill(s, 3)
+				}
+				m.Fail(sim.LSTM, call, code)
+				b.LSTMGrad(r.c, r.g)
+				assert.Equal(t, stepLSTM, b.storage(r.c.Gates).lstm)
+				got := r.results(t)
+				for i := range states {
+					assert.Equal(t, float32(3), got[i][0])
+				}
+				nearLSTM(t, r.names[len(states):], want[len(states):], got[len(states):], 1e-6)
+				assert.NoError(t, b.Sync())
+				assert.Zero(t, b.LiveBytes())
+			})
+		}
+	}
+}
+
+// A route that lacks a backward pass is not chosen.
+func TestLSTMChoiceNeedsBackward(t *testing.T) {
+	m, _ := simulated(t)
+	b := openWith(t, backend.Config{})
+	m.Fail(sim.LSTM, 2, 3000)
+	c := lstmCase{T: 20, B: 2, I: 8, H: 64}
+	r := newLSTMRun(b, c)
+	nearLSTM(t, r.names, oracle(t, c), r.run(t), 1e-6)
+	assert.Equal(t, map[string]string{"lstm float32 32 2 8 64": "steps"}, b.Choices())
+	assert.NoError(t, b.Sync())
+	assert.Zero(t, b.LiveBytes())
 }
 
 func TestLSTMFault(t *testing.T) {

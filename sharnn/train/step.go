@@ -133,7 +133,7 @@ func (l *learner) largest(grads []*tensor.Tensor) (name string, size float64, er
 
 // largestElement is the largest absolute value, NaN where there is one.
 func largestElement(b backend.Backend, x *tensor.Tensor) (float64, error) {
-	data, err := floats(b, x)
+	data, err := backend.Floats(b, x)
 	most := 0.0
 	for _, v := range data {
 		most = max(most, math.Abs(v))
@@ -142,21 +142,8 @@ func largestElement(b backend.Backend, x *tensor.Tensor) (float64, error) {
 }
 
 func number(b backend.Backend, x *tensor.Tensor) (float64, error) {
-	data, err := floats(b, x)
+	data, err := backend.Floats(b, x)
 	return data[0], err
-}
-
-// floats reads a tensor of either width.
-func floats(b backend.Backend, x *tensor.Tensor) ([]float64, error) {
-	if x.DType == tensor.Float64 {
-		return backend.Data[float64](b, x)
-	}
-	narrow, err := backend.Data[float32](b, x)
-	wide := make([]float64, len(narrow))
-	for i, v := range narrow {
-		wide[i] = float64(v)
-	}
-	return wide, err
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

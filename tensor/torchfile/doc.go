@@ -7,7 +7,7 @@
 // checked against those that torch.save writes for tensors in dictionaries and
 // lists, and every global against a short list: OrderedDict, the storage types
 // and the two functions that describe a tensor and a parameter. A whole pickled
-// module, or anything else, is an error that names the global.
+// module, or anything else, is a [*GlobalError] that names the global.
 //
 // [Open] maps a file into memory where the system can; opening takes memory in
 // proportion to the pickle, not to the tensors. [File.Lookup] gives tensors as
@@ -16,7 +16,9 @@
 // with [File.Close]; else it is a copy. A view need not be aligned to its
 // elements. The checksums of storages are not checked.
 //
-// [Write] makes such a file of tensors, in the zip format.
+// [Write] makes such a file of tensors, in the zip format, with each storage at a
+// multiple of 64 bytes and nothing in its pickle that torch.load with weights_only
+// refuses.
 //
 // Bad files are returned as errors; nothing here panics. A File may be used from
 // several goroutines until it is closed.

@@ -22,6 +22,10 @@ type File struct {
 	unmap func() error
 }
 
+// ErrNoTensors says that a file of torch.save holds no tensors, as that of the
+// state dict of a module without parameters.
+var ErrNoTensors = errors.New("holds no tensors")
+
 // Open reads what the file says of its tensors and maps them. The name of one
 // that lies in dictionaries or lists within the outermost is made of the keys
 // and indices with dots between; what is no tensor is passed over. The caller
@@ -88,7 +92,7 @@ func parse(data []byte) (*File, error) {
 		return nil, err
 	}
 	if len(f.Names) == 0 {
-		return nil, errors.New("holds no tensors")
+		return nil, ErrNoTensors
 	}
 	return f, nil
 }

@@ -125,6 +125,10 @@ func TestRefused(t *testing.T) {
 			require.ErrorContains(t, err, path)
 		})
 	}
+	var refused *torchfile.GlobalError
+	_, err = torchfile.Open("testdata/module.pt")
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, "torch.nn.modules.linear.Linear", refused.Global)
 	_, err = torchfile.Open(t.TempDir())
 	require.ErrorContains(t, err, "not a regular file")
 }

@@ -1,6 +1,7 @@
 package torchfile_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -21,6 +22,9 @@ func FuzzParse(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(data)
 	}
+	var written bytes.Buffer
+	require.NoError(f, torchfile.Encode(&written, sources(), tie))
+	f.Add(written.Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -104,9 +104,17 @@ func checkGlobal(text []byte) (int, error) {
 	}
 	global := string(module) + "." + string(name)
 	if _, ok := globals[global]; !ok {
-		return 0, fmt.Errorf("its pickle names %.100q, which is refused: only tensors in dictionaries and lists are read", global)
+		return 0, &GlobalError{global}
 	}
 	return len(module) + len(name) + 2, nil
+}
+
+// GlobalError says that a file's pickle names a class or a function other than
+// those that tensors are made of, as that of a whole module does.
+type GlobalError struct{ Global string }
+
+func (e *GlobalError) Error() string {
+	return fmt.Sprintf("its pickle names %.100q, which is refused: only tensors in dictionaries and lists are read", e.Global)
 }
 
 // machine reads the pickles of one file.

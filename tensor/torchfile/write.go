@@ -17,18 +17,23 @@ import (
 // alignment of the storages in an archive, as torch.save aligns them.
 const alignment = 64
 
+// Tie is a second name, Name, of the tensor Of: both look into one storage, as
+// tied weights do in the files of torch.save.
+type Tie struct{ Name, Of string }
+
 // Write makes the file at path of the tensors, an OrderedDict of them in the zip
-// format that torch.load reads, or leaves the old file there, as
-// [safetensors.WriteAtomic] does. Element types without a PyTorch storage, names
-// that come twice, and tensors that write more or fewer bytes than their shapes
-// hold are errors. Equal arguments give equal bytes.
-func Write(path string, tensors []safetensors.Source) error {
-	return safetensors.WriteAtomic(path, func(w io.Writer) error { return Encode(w, tensors) })
+// format that torch.load reads, with weights_only too, or leaves the old file
+// there, as [safetensors.WriteAtomic] does. A tie stands after the tensor that it
+// names. Element types without a PyTorch storage, names that come twice, ties to
+// no tensor, and tensors that write more or fewer bytes than their shapes hold
+// are errors. Equal arguments give equal bytes.
+func Write(path string, tensors []safetensors.Source, ties ...Tie) error {
+	return safetensors.WriteAtomic(path, func(w io.Writer) error { return Encode(w, tensors, ties...) })
 }
 
 // Encode writes what [Write] puts in a file.
-func Encode(w io.Writer, tensors []safetensors.Source) error {
-	text, err := dictionary(tensors)
+func Encode(w io.Writer, tensors []safetensors.Source, ties ...Tie) error {
+	text, err := dictionary(tensors, ties)
 	if err != nil {
 		return err
 	}
@@ -122,7 +127,7 @@ func length(shape []int) int {
 }
 
 // dictionary is the pickle of the tensors, in protocol 2.
-func dictionary(tensors []safetensors.Source) ([]byte, error) {
+func dictionary(tensors []safetensors.Source, ties []Tie) ([]byte, error) {
 	p := &pickler{}
 	p.WriteString("\x80\x02")
 	p.orderedDict()
@@ -130,23 +135,42 @@ func dictionary(tensors []safetensors.Source) ([]byte, error) {
 	seen := make(map[string]bool)
 	for i, t := range tensors {
 		class := classOf(t.DType)
-		switch {
-		case class == "":
+		if class == "" {
 			return nil, fmt.Errorf("tensor %.60q: PyTorch has no storage of %s", t.Name, t.DType)
-		case seen[t.Name]:
-			return nil, fmt.Errorf("two tensors are called %.60q", t.Name)
-		case !utf8.ValidString(t.Name):
-			return nil, fmt.Errorf("tensor %.60q: the name is not UTF-8", t.Name)
 		}
-		seen[t.Name] = true
-		p.text(t.Name)
-		p.tensor(class, i, t.Shape)
+		for _, name := range namesOf(t.Name, ties) {
+			switch {
+			case seen[name]:
+				return nil, fmt.Errorf("two tensors are called %.60q", name)
+			case !utf8.ValidString(name):
+				return nil, fmt.Errorf("tensor %.60q: the name is not UTF-8", name)
+			}
+			seen[name] = true
+			p.text(name)
+			p.tensor(class, i, t.Shape)
+		}
+	}
+	for _, tie := range ties {
+		if !seen[tie.Name] {
+			return nil, fmt.Errorf("tensor %.60q: there is no %.60q to tie it to", tie.Name, tie.Of)
+		}
 	}
 	p.WriteString("u.")
 	if p.Len() > maxPickle {
 		return nil, errors.New("the names and shapes take too much room")
 	}
 	return p.Bytes(), nil
+}
+
+// namesOf are a tensor's name and those of its ties.
+func namesOf(name string, ties []Tie) []string {
+	names := []string{name}
+	for _, tie := range ties {
+		if tie.Of == name {
+			names = append(names, tie.Name)
+		}
+	}
+	return names
 }
 
 // classOf is the name of the storage for a type, in the module torch; empty for

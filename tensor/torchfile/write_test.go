@@ -2,6 +2,7 @@ package torchfile_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -32,8 +33,12 @@ func sources() []safetensors.Source {
 		raw("h", safetensors.F16, []byte{0, 0x3c, 0, 0xc0}, 2),
 		raw("bf", safetensors.BF16, []byte{0x80, 0x3f}, 1, 1),
 		raw("u", safetensors.U8, []byte{1, 2, 255}, 3),
+		raw("l", safetensors.I64, binary.LittleEndian.AppendUint64(nil, 0xfedcba9876543210), 1),
 	}
 }
+
+// tie is one of sources', by another name.
+var tie = torchfile.Tie{Name: "tied", Of: "b.weight"}
 
 func TestWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "w.pt")
@@ -61,6 +66,29 @@ func TestWrite(t *testing.T) {
 	var again bytes.Buffer
 	require.NoError(t, torchfile.Encode(&again, sources()))
 	assert.Equal(t, data, again.Bytes())
+}
+
+// Tied tensors stand side by side and are the same bytes of the file.
+func TestWriteTied(t *testing.T) {
+	var file bytes.Buffer
+	require.NoError(t, torchfile.Encode(&file, sources(), tie))
+	f, err := torchfile.Parse(file.Bytes())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"b.weight", "tied", "a"}, f.Names[:3])
+	tied, err := f.Lookup("tied")
+	require.NoError(t, err)
+	original, err := f.Lookup("b.weight")
+	require.NoError(t, err)
+	assert.Equal(t, original.Shape, tied.Shape)
+	assert.Same(t, &original.Data[0], &tied.Data[0])
+
+	for want, ties := range map[string][]torchfile.Tie{
+		`tensor "t": there is no "x" to tie it to`: {{Name: "t", Of: "x"}},
+		`two tensors are called "a"`:               {{Name: "a", Of: "b.weight"}},
+		`two tensors are called "t"`:               {{Name: "t", Of: "a"}, {Name: "t", Of: "a"}},
+	} {
+		assert.ErrorContains(t, torchfile.Encode(io.Discard, sources(), ties...), want)
+	}
 }
 
 func TestWriteErrors(t *testing.T) {

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 enum { STANDARD = 0, LSTM = 2, DOUBLE_BIAS = 2, UNIDIRECTIONAL = 0, LINEAR_INPUT = 0, FLOAT = 0 };
-enum { SEQUENCE_MAJOR_UNPACKED = 0, TRAINING = 1, ADD = 0 };
+enum { SEQUENCE_MAJOR_UNPACKED = 0, PADDED = 1, TRAINING = 1, ADD = 0 }; // what is unpacked is padded, be it by nothing
 
-enum { NOT_INITIALIZED = 1001, ALLOCATION_FAILED = 1003 };
+enum { NOT_INITIALIZED = 1001, HOST_ALLOCATION_FAILED = 4003 };
 
 size_t cuda_rnn_version(const cuda_device *d) { return d->api->cudnnGetVersion(); }
 
@@ -33,7 +33,7 @@ static cudnnStatus_t set(const cuda_device *d, cuda_rnn *r, int math, const int 
 	cudnnStatus_t s;
 	int dims[3] = {1, r->batch, r->hidden}, strides[3] = {r->batch * r->hidden, r->hidden, 1};
 	TRY(cudnnSetDropoutDescriptor, r->dropout, d->dnn, 0, 0, 0, 0);
-	TRY(cudnnSetRNNDescriptor_v8, r->rnn, STANDARD, LSTM, DOUBLE_BIAS, UNIDIRECTIONAL, LINEAR_INPUT, r->type, FLOAT, math, r->in, r->hidden, r->hidden, 1, r->dropout, 0);
+	TRY(cudnnSetRNNDescriptor_v8, r->rnn, STANDARD, LSTM, DOUBLE_BIAS, UNIDIRECTIONAL, LINEAR_INPUT, r->type, FLOAT, math, r->in, r->hidden, r->hidden, 1, r->dropout, PADDED);
 	TRY(cudnnSetRNNDataDescriptor, r->x, r->type, SEQUENCE_MAJOR_UNPACKED, r->steps, r->batch, r->in, lengths, 0);
 	TRY(cudnnSetRNNDataDescriptor, r->y, r->type, SEQUENCE_MAJOR_UNPACKED, r->steps, r->batch, r->hidden, lengths, 0);
 	TRY(cudnnSetTensorNdDescriptor, r->state, r->type, 3, dims, strides);
@@ -48,7 +48,7 @@ cudnnStatus_t cuda_rnn_open(const cuda_device *d, cuda_rnn *r, int math, const c
 		return NOT_INITIALIZED;
 	int *lengths = malloc((size_t)r->batch * sizeof *lengths);
 	if (!lengths)
-		return ALLOCATION_FAILED;
+		return HOST_ALLOCATION_FAILED;
 	for (int i = 0; i < r->batch; i++)
 		lengths[i] = r->steps;
 	cudnnStatus_t s = create(d->api, r, call);

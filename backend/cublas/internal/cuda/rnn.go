@@ -5,7 +5,10 @@ package cuda
 // #include "rnn.h"
 import "C"
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+)
 
 // RNNType is an element type, as cuDNN numbers them.
 type RNNType int
@@ -144,9 +147,9 @@ func (v *Device) dnnError(call string, status C.cudnnStatus_t) error {
 }
 
 // Unsupported reports whether err is cuDNN's word that it does not have what was
-// asked of it.
+// asked of it, or does not take it so. It has queued nothing then.
 func Unsupported(err error) bool {
-	const notSupported = 3 // thousands
+	const badParameter, notSupported = 2, 3 // thousands
 	e, ok := err.(*Error)
-	return ok && e.Code/1000 == notSupported && len(e.Call) > 5 && e.Call[:5] == "cudnn"
+	return ok && (e.Code/1000 == badParameter || e.Code/1000 == notSupported) && strings.HasPrefix(e.Call, "cudnn")
 }

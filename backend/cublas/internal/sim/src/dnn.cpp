@@ -118,7 +118,7 @@ EXPORT cudnnStatus_t cudnnSetRNNDescriptor_v8(cudnnRNNDescriptor_t d, int algori
 		return DNN_NOT_SUPPORTED;
 	if (type != DNN_FLOAT || precision != DNN_FLOAT)
 		return DNN_NOT_SUPPORTED;
-	*d = {true, (size_t)inputs, (size_t)hidden};
+	*d = {true, (size_t)inputs, (size_t)hidden, (flags & 1) != 0};
 	return DNN_OK;
 }
 

@@ -32,6 +32,7 @@ struct cudnnDropout_st {
 struct cudnnRNN_st {
 	bool set;
 	size_t inputs, hidden;
+	bool padded; // unpacked data may be padded: without it they are refused
 };
 
 struct cudnnRNNData_st {

@@ -53,7 +53,7 @@ EXPORT cudnnStatus_t cudnnGetRNNWeightSpaceSize(cudnnHandle_t h, cudnnRNNDescrip
 
 EXPORT cudnnStatus_t cudnnGetRNNTempSpaceSizes(cudnnHandle_t h, cudnnRNNDescriptor_t d, int training, cudnnRNNDataDescriptor_t x, size_t *work, size_t *reserve) {
 	std::lock_guard<std::mutex> lock(sim.mu);
-	if (!known(KIND_DNN, h) || !ready(rnns, d) || !ready(datas, x) || x->width != d->inputs)
+	if (!known(KIND_DNN, h) || !ready(rnns, d) || !ready(datas, x) || x->width != d->inputs || !d->padded)
 		return DNN_BAD_PARAM;
 	Lstm l = {x->steps, x->batch, d->inputs, d->hidden};
 	*work = work_bytes(l);
@@ -104,7 +104,7 @@ static int check(Pass &p, cudnnHandle_t h, cudnnRNNDescriptor_t d, const int32_t
 		return code;
 	if (!ready(rnns, d) || !ready(datas, x) || !ready(datas, y))
 		return DNN_BAD_PARAM;
-	if (x->width != d->inputs || y->width != d->hidden || x->steps != y->steps || x->batch != y->batch)
+	if (x->width != d->inputs || y->width != d->hidden || x->steps != y->steps || x->batch != y->batch || !d->padded)
 		return DNN_BAD_PARAM;
 	if (lengths)
 		return DNN_NOT_SUPPORTED;

@@ -60,7 +60,7 @@ static void open() {
 	WANT(0, cudnnCreateDropoutDescriptor(&dropout));
 	WANT(0, cudnnSetDropoutDescriptor(dropout, dnn, 0, nullptr, 0, 0));
 	WANT(0, cudnnCreateRNNDescriptor(&rnn));
-	WANT(0, cudnnSetRNNDescriptor_v8(rnn, 0, 2, 2, 0, 0, 0, 0, 3, I, H, H, 1, dropout, 0));
+	WANT(0, cudnnSetRNNDescriptor_v8(rnn, 0, 2, 2, 0, 0, 0, 0, 3, I, H, H, 1, dropout, 1));
 	int lengths[B] = {T, T, T};
 	WANT(0, cudnnCreateRNNDataDescriptor(&xd));
 	WANT(0, cudnnSetRNNDataDescriptor(xd, 0, 0, T, B, I, lengths, nullptr));
@@ -238,6 +238,10 @@ static void check_refusals() {
 	WANT(2000, l.backward_data());
 	l.reserve_bytes++, l.weight_bytes--;
 	WANT(2000, l.forward(0));
+	l.weight_bytes++;
+	WANT(0, cudnnSetRNNDescriptor_v8(rnn, 0, 2, 2, 0, 0, 0, 0, 3, I, H, H, 1, dropout, 0)); // unpacked data, not padded
+	WANT(2000, l.forward(0));
+	WANT(2000, cudnnGetRNNTempSpaceSizes(dnn, rnn, 1, xd, &l.work_bytes, &l.reserve_bytes));
 	WANT(3000, cudnnSetRNNDescriptor_v8(rnn, 0, 2, 2, 0, 0, 9, 0, 1, I, H, H, 1, dropout, 0)); // bfloat16
 	WANT(3000, cudnnSetRNNDescriptor_v8(rnn, 0, 2, 2, 0, 0, 1, 1, 0, I, H, H, 1, dropout, 0)); // double
 	WANT(3000, cudnnSetRNNDescriptor_v8(rnn, 0, 3, 2, 0, 0, 0, 0, 0, I, H, H, 1, dropout, 0)); // GRU
