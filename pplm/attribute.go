@@ -30,12 +30,12 @@ type Context struct {
 	Probs  *autograd.Var // (B, V), their softmax
 	Hidden *autograd.Var // (B, H), of the last token read
 	Past   *autograd.Var // (B, H), the sum of the hidden states before it, unsteered: a constant
-	Count  int           // how many Past adds up
-	Plain  State         // unsteered, after the last token; nil where a text is judged as it stands
+	Counts []int         // how many Past adds up, by sample
+	Plain  []State       // unsteered, after the last token, side by side; nil where a text is judged as it stands
 	Tokens [][]int32     // what each sample has read, the prompt included; not to be changed
 
 	sums []*autograd.Var // sums[i]: ahead(i+1)
-	tip  State           // after len(sums) steps ahead
+	tip  []State         // after len(sums) steps ahead
 }
 
 // Mean is the mean hidden state (B, H) of what has been read and of horizon further
@@ -43,11 +43,24 @@ type Context struct {
 // under Probs, the same in every step. Gradients flow through these steps alone, as
 // in the reference. Where a text is judged as it stands there are no further steps.
 func (c *Context) Mean(horizon int) *autograd.Var {
-	sum, n := autograd.Add(c.Past, autograd.Detach(c.Hidden)), c.Count+1
+	sum, n := autograd.Add(c.Past, autograd.Detach(c.Hidden)), 1
 	if c.Plain != nil {
 		sum, n = autograd.Add(sum, c.ahead(horizon)), n+horizon
 	}
-	return autograd.Scale(sum, 1/float64(n))
+	shares := make([]float64, len(c.Counts))
+	for i, count := range c.Counts {
+		shares[i] = 1 / float64(count+n)
+	}
+	return scaled(sum, shares)
+}
+
+// scaled is x (B, n) with each row times its own factor.
+func scaled(x *autograd.Var, factors []float64) *autograd.Var {
+	if slices.Min(factors) == slices.Max(factors) {
+		return autograd.Scale(x, factors[0])
+	}
+	t := x.Tape()
+	return autograd.Mul(x, t.Own(fromNumbers(t.Backend, x.Value.DType, factors, len(factors), 1)))
 }
 
 // ahead is the sum (B, H) of the hidden states of n further steps.
@@ -57,7 +70,7 @@ func (c *Context) ahead(n int) *autograd.Var {
 	}
 	b, v := c.Probs.Value.Dim(0), c.Probs.Value.Dim(1)
 	for len(c.sums) < n {
-		_, hidden, next := c.LM.Step(c.Tape, autograd.Reshape(c.Probs, 1, b, v), c.tip)
+		_, hidden, next := c.LM.Step(c.Tape, autograd.Reshape(c.Probs, 1, b, v), c.tip...)
 		sum := autograd.Reshape(hidden, b, -1)
 		if k := len(c.sums); k > 0 {
 			sum = autograd.Add(c.sums[k-1], sum)

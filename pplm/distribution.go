@@ -19,9 +19,9 @@ func fuse(logP, logQ *autograd.Var, g float64) *autograd.Var {
 }
 
 // penalised are logits (B, V) with those of the tokens that a sample has divided by
-// factor, or multiplied where negative (Keskar et al. 2019, section 4.1).
-func penalised(logits *autograd.Var, tokens [][]int32, factor float64) (*autograd.Var, error) {
-	if factor == 1 {
+// its factor, or multiplied where negative (Keskar et al. 2019, section 4.1).
+func penalised(logits *autograd.Var, tokens [][]int32, factors []float64) (*autograd.Var, error) {
+	if !slices.ContainsFunc(factors, func(f float64) bool { return f != 1 }) {
 		return logits, nil
 	}
 	t, v := logits.Tape(), logits.Value.Dim(1)
@@ -30,7 +30,7 @@ func penalised(logits *autograd.Var, tokens [][]int32, factor float64) (*autogra
 		return nil, err
 	}
 	for i, text := range tokens {
-		row, seen := numbers[i*v:(i+1)*v], make(map[int32]bool, len(text))
+		row, factor, seen := numbers[i*v:(i+1)*v], factors[i], make(map[int32]bool, len(text))
 		for _, id := range text {
 			switch {
 			case seen[id]:

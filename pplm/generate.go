@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/tiller-ml/tiller/backend"
-	"github.com/tiller-ml/tiller/tensor"
 )
 
 // Request is what to generate.
@@ -148,55 +145,4 @@ func (r *Request) checkPositions(info Info) error {
 	}
 	return fmt.Errorf("a prompt of %d tokens, %d new ones and a look-ahead of %d need %d positions: %s has %d: ask for at most %d tokens, or slide the window",
 		len(r.Prompt), r.Length, ahead, need, info.Name, info.Positions, max(0, info.Positions-len(r.Prompt)-ahead+1))
-}
-
-// Samples are the texts so far, with their scores, for which the model reads their
-// last tokens: the same slice each time. After it there is no Next. After an error,
-// Next's or its own, it is that error again.
-func (g *Generator) Samples(ctx context.Context) ([]Sample, error) {
-	g.wantLive("Samples")
-	if g.samples == nil && g.failed == nil {
-		g.samples, g.failed = g.score(ctx)
-	}
-	return g.samples, g.failed
-}
-
-// score makes samples of the texts.
-func (g *Generator) score(ctx context.Context) ([]Sample, error) {
-	out := make([]Sample, len(g.text))
-	for i, text := range g.text {
-		out[i].Tokens = slices.Clone(text[len(g.request.Prompt):])
-	}
-	if len(g.request.Attributes) == 0 || g.index == 0 {
-		return out, nil
-	}
-	if slices.ContainsFunc(g.request.Attributes, ofText) {
-		g.makeRoom(1)
-		defer g.tape.Reset()
-		if _, _, err := g.readPlain(ctx); err != nil {
-			return nil, fmt.Errorf("judging the text: %w", err)
-		}
-	}
-	for a, attribute := range g.request.Attributes {
-		for i := range out {
-			if ofText(attribute) {
-				out[i].Score += g.likelihood[a][i]
-			} else {
-				out[i].Score += g.sums[a][i] / float64(g.index)
-			}
-		}
-	}
-	return out, nil
-}
-
-// ids puts the samples' tokens on the backend, (T, B).
-func ids(b backend.Backend, text [][]int32) *tensor.Tensor {
-	rows, batch := len(text[0]), len(text)
-	flat := make([]int32, 0, rows*batch)
-	for t := range rows {
-		for _, sample := range text {
-			flat = append(flat, sample[t])
-		}
-	}
-	return backend.FromSlice(b, flat, rows, batch)
 }

@@ -147,6 +147,26 @@ func TestPlainHonoursTemperatureAndTopK(t *testing.T) {
 	}
 }
 
+func TestTopP(t *testing.T) {
+	m := tiny(t, openCPU(t, 1), tensor.Float64)
+	r := request(t, 1, 1, true)
+	full := tokensOf(t, m, r)[0][0].Distribution
+	r.Settings.TopP = 0.5
+	likeliest := slices.Sorted(slices.Values(full))
+	slices.Reverse(likeliest)
+	n, sum := 0, 0.0
+	for ; sum < 0.5; n++ {
+		sum += likeliest[n]
+	}
+	for id, p := range tokensOf(t, m, r)[0][0].Distribution {
+		if full[id] < likeliest[n-1] {
+			assert.Zero(t, p)
+		} else {
+			assert.InDelta(t, full[id]/sum, p, 1e-12)
+		}
+	}
+}
+
 func TestRepetition(t *testing.T) {
 	m := tiny(t, openCPU(t, 1), tensor.Float64)
 	r := request(t, 1, 1, true)

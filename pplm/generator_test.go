@@ -92,11 +92,11 @@ type failing struct {
 
 var errDevice = errors.New("the device is gone")
 
-func (f failing) Step(t *autograd.Tape, in *autograd.Var, s pplm.State) (logits, hidden *autograd.Var, next pplm.State) {
+func (f failing) Step(t *autograd.Tape, in *autograd.Var, states ...pplm.State) (logits, hidden *autograd.Var, next []pplm.State) {
 	if *f.left--; *f.left < 0 {
 		panic(errDevice)
 	}
-	return f.LM.Step(t, in, s)
+	return f.LM.Step(t, in, states...)
 }
 
 // A fault of the device reaches the caller as it is, and Free frees nothing twice.

@@ -30,11 +30,12 @@ type LM interface {
 
 	// Step reads T tokens for each of B samples: ids (T, B) int32, or
 	// distributions over the vocabulary (T, B, V), whose expected embedding is
-	// fed (the paper's look-ahead). logits (1, B, V) are of the token after the
-	// last, hidden (T, B, H) is what the decoder reads. next is s with these
-	// tokens read; it lives on the tape until kept, and s stays as it was, so
-	// that a look-ahead is simply never kept.
-	Step(t *autograd.Tape, in *autograd.Var, s State) (logits, hidden *autograd.Var, next State)
+	// fed (the paper's look-ahead). The samples are those of the states, side by
+	// side; states may have read more or less than each other. logits (1, B, V) are
+	// of the token after the last, hidden (T, B, H) is what the decoder reads. next
+	// are the states with these tokens read; they live on the tape until kept, and
+	// the states stay as they were, so that a look-ahead is simply never kept.
+	Step(t *autograd.Tape, in *autograd.Var, states ...State) (logits, hidden *autograd.Var, next []State)
 }
 
 // State is what a language model remembers of the tokens it has read: keys and

@@ -63,13 +63,16 @@ func (m *rnn) Start(batch int) pplm.State {
 	return &rnnState{b: m.b, h: backend.Zeros(m.b, tensor.Float64, batch, 16)}
 }
 
-func (m *rnn) Step(t *autograd.Tape, in *autograd.Var, s pplm.State) (logits, hidden *autograd.Var, next pplm.State) {
-	state := s.(*rnnState)
-	h, embed := state.moved, t.Leaf(m.embed)
-	if h == nil {
-		h = t.Leaf(state.h)
+func (m *rnn) Step(t *autograd.Tape, in *autograd.Var, states ...pplm.State) (logits, hidden *autograd.Var, next []pplm.State) {
+	var all []*autograd.Var
+	for _, s := range states {
+		h := s.(*rnnState).moved
+		if h == nil {
+			h = t.Leaf(s.(*rnnState).h)
+		}
+		all = append(all, h)
 	}
-	x := in
+	h, x, embed := autograd.Concat(0, all...), in, t.Leaf(m.embed)
 	if in.Value.DType == tensor.Int32 {
 		x = autograd.Gather(embed, in)
 	} else {
@@ -81,8 +84,14 @@ func (m *rnn) Step(t *autograd.Tape, in *autograd.Var, s pplm.State) (logits, hi
 		h = autograd.Tanh(autograd.Add(row, autograd.MatMul(h, t.Leaf(m.weight))))
 		rows = append(rows, autograd.Reshape(h, 1, -1, 16))
 	}
+	at := 0
+	for i, s := range states {
+		to := at + all[i].Value.Dim(0)
+		next = append(next, &rnnState{b: m.b, h: s.(*rnnState).h, moved: autograd.Slice(h, 0, at, to), read: s.Len() + len(rows)})
+		at = to
+	}
 	logits = autograd.MatMul(rows[len(rows)-1], autograd.Transpose(embed))
-	return logits, autograd.Concat(0, rows...), &rnnState{b: m.b, h: state.h, moved: h, read: state.read + len(rows)}
+	return logits, autograd.Concat(0, rows...), next
 }
 
 type rnnState struct {

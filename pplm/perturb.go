@@ -14,35 +14,19 @@ import (
 // tiny is the reference's constant under logarithms and quotients.
 const tiny = 1e-15
 
-// Moment is where a text stands: a token has been read by the plain state, and is
-// not yet read by the steered one.
+// Moment is where a text stands, of one or more samples: the last of its tokens has
+// been read by the plain state, and is not yet read by the steered one.
 type Moment struct {
-	Last   *tensor.Tensor // (1, B) int32: that token
-	Plain  State          // after it
-	Probs  *tensor.Tensor // (B, V): what the plain state expects next
-	Past   *tensor.Tensor // (B, H): the sum of the plain hidden states before it
-	Count  int            // of them
-	Tokens [][]int32      // by sample, with it
-}
+	Steered State          // what moves
+	Plain   State          // unsteered, after the last token
+	Probs   *tensor.Tensor // (B, V): what the plain state expects next
+	Past    *tensor.Tensor // (B, H): the sum of the plain hidden states before it
+	Count   int            // of them
+	Tokens  [][]int32      // by sample
 
-// Perturber moves a state so that attributes grow more probable (the paper's
-// section 3.2): gradient steps on the losses and the divergence from the plain
-// distribution, of the pass that reads the last token. Samples of a batch share
-// passes, but neither norms nor anything else. A [Generator] has one; it stands
-// alone for programs that choose tokens in ways of their own. It belongs to one
-// goroutine.
-type Perturber struct {
-	Largest [][]float64 // running maximum of the norms, by group and sample; nil at first
-
-	lm         LM
-	info       Info
-	attributes []Attribute
-	how        Settings
-
-	tape    *autograd.Tape
-	deltas  [][]*tensor.Tensor // what is added to Moving, by group
-	decay   *tensor.Tensor     // (window, 1, 1); nil without decay
-	squares reader
+	// Largest is the running maximum of the gradient's norms, by group and sample;
+	// nil at first. Perturb sets it, for the text's next Moment.
+	Largest [][]float64
 }
 
 // Report is what the iterations of one token measured.
@@ -50,6 +34,25 @@ type Report struct {
 	Losses [][]float64   // by iteration and sample: attributes and divergence
 	KL     []float64     // by sample: the last iteration's divergence, not scaled
 	Norms  [][][]float64 // by iteration, group and sample, of the gradient as it is
+
+	Err error // which loss or norm is no number; the text has not moved
+}
+
+// Perturber moves states so that attributes grow more probable (the paper's section
+// 3.2): gradient steps on the losses and the divergence from the plain distribution,
+// of the pass that reads the last token. Texts share passes, and so do a text's
+// samples, but neither norms nor anything else. A [Group] has one; it stands alone
+// for programs that choose tokens in ways of their own. It belongs to one goroutine.
+type Perturber struct {
+	lm         LM
+	info       Info
+	attributes []Attribute
+	how        Settings
+
+	tape    *autograd.Tape
+	deltas  [][][]*tensor.Tensor // what is added to Moving, by text and group
+	decay   *tensor.Tensor       // (window, 1, 1); nil without decay
+	squares reader
 }
 
 // NewPerturber is a perturber of a model's states, by at least one attribute and
@@ -68,141 +71,97 @@ func NewPerturber(lm LM, attributes []Attribute, how Settings) *Perturber {
 
 // Free gives the perturber's memory back.
 func (p *Perturber) Free() {
-	for _, group := range p.deltas {
-		backend.Release(p.info.Backend, group...)
-	}
+	p.freeDeltas()
 	backend.Release(p.info.Backend, p.decay)
-	p.deltas, p.decay = nil, nil
+	p.decay = nil
 }
 
-// step is the steering of one token.
-type step struct {
-	*Moment
-	state    State // the steered one, which has not read the last token
-	from, to int   // its rows that move
-	cut      bool  // others stay
-	moving   [][]*tensor.Tensor
-	expected *tensor.Tensor // (B, V): probs with lift
-	report   Report
+func (p *Perturber) freeDeltas() {
+	for _, text := range p.deltas {
+		for _, group := range text {
+			backend.Release(p.info.Backend, group...)
+		}
+	}
+	p.deltas, p.tape = nil, nil
 }
 
-// Perturb moves the steered state, which has not read m.Last. Its errors are the
-// device's or ctx's, or say which loss is no number.
-func (p *Perturber) Perturb(ctx context.Context, state State, m *Moment) (*Report, error) {
-	s := &step{Moment: m, state: state}
-	s.from, s.to, s.cut = p.how.window(state.Rows())
-	s.moving = state.Moving(s.from, s.to)
-	p.start(s.moving)
-	s.expected = p.lifted(m.Probs)
-	defer backend.Release(p.info.Backend, s.expected)
+// Perturb moves the steered states of texts, one token of each. Its error is the
+// device's or ctx's; what is wrong with a text alone stands in its report.
+func (p *Perturber) Perturb(ctx context.Context, texts ...*Moment) ([]*Report, error) {
+	j := p.join(texts)
+	defer j.free(p.info.Backend)
 	for i := range p.how.Iterations {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := p.iterate(s); err != nil {
+		if err := p.iterate(j); err != nil {
 			return nil, fmt.Errorf("steering, iteration %d: %w", i+1, err)
 		}
 	}
+	reports := make([]*Report, len(texts))
 	backend.Graph(p.info.Backend, func() {
-		for g, group := range s.moving {
-			for i, x := range group {
-				p.info.Backend.Binary(backend.Add, x, x, p.deltas[g][i])
+		for i, s := range j.steps {
+			if reports[i] = &s.report; s.report.Err != nil {
+				continue
+			}
+			for g, group := range s.moving {
+				for k, x := range group {
+					p.info.Backend.Binary(backend.Add, x, x, s.deltas[g][k])
+				}
 			}
 		}
 	})
-	return &s.report, nil
-}
-
-// start makes the deltas zeros of moving's shapes. Their headers stay the same, so
-// that the tape tracks them for good.
-func (p *Perturber) start(moving [][]*tensor.Tensor) {
-	b := p.info.Backend
-	if p.tape == nil {
-		var all []*tensor.Tensor
-		for _, group := range moving {
-			deltas := make([]*tensor.Tensor, len(group))
-			for i, x := range group {
-				deltas[i] = backend.New(b, x.DType, x.Shape...)
-			}
-			p.deltas, all = append(p.deltas, deltas), append(all, deltas...)
-		}
-		p.tape = autograd.NewTape(b, all...)
-	}
-	for g, group := range moving {
-		for i, x := range group {
-			delta := p.deltas[g][i]
-			if delta.Len() != x.Len() {
-				b.Free(delta.Buf)
-				backend.Init(b, delta, x.DType, x.Shape...)
-			}
-			b.Fill(delta, 0)
-		}
-	}
+	return reports, nil
 }
 
 // iterate is one pass forward, one backward and one move of the deltas.
-func (p *Perturber) iterate(s *step) error {
+func (p *Perturber) iterate(j *joint) error {
 	b, t := p.info.Backend, p.tape
 	defer t.Reset()
 	var deltas, parts []*autograd.Var
 	var loss, kl *autograd.Var
 	backend.Graph(b, func() {
-		moved := make([][]*autograd.Var, len(s.moving))
-		for g, group := range s.moving {
-			for i, x := range group {
-				delta := t.Leaf(p.deltas[g][i])
-				deltas = append(deltas, delta)
-				moved[g] = append(moved[g], autograd.Add(t.Leaf(x), delta))
+		states := make([]State, len(j.steps))
+		for i, s := range j.steps {
+			moved := make([][]*autograd.Var, len(s.moving))
+			for g, group := range s.moving {
+				for k, x := range group {
+					delta := t.Leaf(s.deltas[g][k])
+					deltas = append(deltas, delta)
+					moved[g] = append(moved[g], autograd.Add(t.Leaf(x), delta))
+				}
 			}
+			states[i] = s.Steered.With(s.from, s.to, moved)
 		}
-		parts, loss, kl = p.loss(s, s.state.With(s.from, s.to, moved))
+		parts, loss, kl = p.loss(j, states)
 	})
-	if err := p.readLosses(&s.report, parts, loss, kl); err != nil {
+	if err := p.readLosses(j, parts, loss, kl); err != nil {
 		return err
 	}
-	grads, norms, err := p.gradients(s, loss, deltas)
+	grads, err := p.gradients(j, loss, deltas)
 	defer backend.Release(b, grads...)
 	if err != nil {
 		return err
 	}
-	s.report.Norms = append(s.report.Norms, norms)
-	divisors, losses := p.divisors(norms), s.report.Losses[len(s.report.Losses)-1]
-	backend.Graph(b, func() { p.move(grads, divisors, losses) })
+	factors := make([][][]float64, len(j.steps))
+	for i, s := range j.steps {
+		factors[i] = p.factors(s)
+	}
+	backend.Graph(b, func() { p.move(j, grads, factors) })
 	return nil
 }
 
-// gradients of the losses, which the caller frees, and their norms.
-func (p *Perturber) gradients(s *step, loss *autograd.Var, deltas []*autograd.Var) (grads []*tensor.Tensor, norms [][]float64, err error) {
-	b, batch := p.info.Backend, len(s.Tokens)
-	squares := backend.New(b, p.info.DType, len(deltas), batch)
-	defer backend.Release(b, squares)
-	backend.Graph(b, func() {
-		grads = p.tape.Grad(autograd.Sum(loss), deltas...)
-		if p.decay != nil && s.cut {
-			for _, g := range grads {
-				if g != nil && g.Rank() == 3 {
-					b.Binary(backend.Mul, g, g, p.decay)
-				}
-			}
-		}
-		b.Fill(squares, 0)
-		p.sumSquares(squares, grads, batch)
-	})
-	norms, err = p.norms(squares, batch)
-	return grads, norms, err
-}
-
-// loss is what is to be lowered, for each sample (B), once the moved state has read
-// the last token: the attributes' losses, which come as parts, and the scaled
+// loss is what is to be lowered, for each sample (B), once the moved states have
+// read the last tokens: the attributes' losses, which come as parts, and the scaled
 // divergence, which comes unscaled as kl.
-func (p *Perturber) loss(s *step, moved State) (parts []*autograd.Var, loss, kl *autograd.Var) {
-	t, batch := p.tape, len(s.Tokens)
-	logits, hidden, _ := p.lm.Step(t, t.Leaf(s.Last), moved)
+func (p *Perturber) loss(j *joint, moved []State) (parts []*autograd.Var, loss, kl *autograd.Var) {
+	t, batch := p.tape, len(j.tokens)
+	logits, hidden, _ := p.lm.Step(t, t.Leaf(j.last), moved...)
 	c := &Context{
-		Tape: t, LM: p.lm, Plain: s.Plain, Tokens: s.Tokens,
+		Tape: t, LM: p.lm, Plain: j.plain, Tokens: j.tokens,
 		Logits: autograd.Reshape(logits, batch, -1),
 		Hidden: autograd.Reshape(hidden, batch, -1),
-		Past:   t.Leaf(s.Past), Count: s.Count,
+		Past:   t.Leaf(j.past), Counts: j.counts,
 	}
 	c.Probs = autograd.Softmax(c.Logits)
 	parts = c.losses(p.attributes)
@@ -211,17 +170,10 @@ func (p *Perturber) loss(s *step, moved State) (parts []*autograd.Var, loss, kl 
 		loss = autograd.Add(loss, l)
 	}
 	if p.how.KLScale == 0 { // measured, without a gradient
-		return parts, loss, divergence(autograd.Detach(c.Probs), t.Leaf(s.expected))
+		return parts, loss, divergence(autograd.Detach(c.Probs), t.Leaf(j.expected))
 	}
-	kl = divergence(c.Probs, t.Leaf(s.expected))
+	kl = divergence(c.Probs, t.Leaf(j.expected))
 	return parts, autograd.Add(loss, autograd.Scale(kl, p.how.KLScale)), kl
-}
-
-// lifted is probs with [lift], for divergence; the caller frees it.
-func (p *Perturber) lifted(probs *tensor.Tensor) *tensor.Tensor {
-	defer p.tape.Reset()
-	q := p.tape.Leaf(probs)
-	return autograd.Keep(autograd.Add(q, lift(q)))
 }
 
 // divergence is KL(p||q) for each row of p and lifted q (B, V), with 1e-15 added to
@@ -246,91 +198,92 @@ func lift(p *autograd.Var) *autograd.Var {
 
 // readLosses reports the losses, which must be numbers: where one is not, an
 // attribute's is to blame, or else the divergence.
-func (p *Perturber) readLosses(r *Report, parts []*autograd.Var, loss, kl *autograd.Var) error {
+func (p *Perturber) readLosses(j *joint, parts []*autograd.Var, loss, kl *autograd.Var) error {
 	b := p.info.Backend
 	losses, err := new(reader).read(b, loss.Value)
 	if err != nil {
 		return err
 	}
-	r.Losses = append(r.Losses, losses)
-	if r.KL, err = new(reader).read(b, kl.Value); err != nil {
+	divergences, err := new(reader).read(b, kl.Value)
+	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(losses, func(l float64) bool { return !finite(l) })
-	if i < 0 {
-		return nil
+	for _, s := range j.steps {
+		r, own := &s.report, losses[s.first:s.first+len(s.Tokens)]
+		r.Losses, r.KL = append(r.Losses, own), divergences[s.first:s.first+len(s.Tokens)]
+		if i := slices.IndexFunc(own, func(l float64) bool { return !finite(l) }); i >= 0 && r.Err == nil {
+			if err := p.blame(s, i, parts); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
+}
+
+// blame reports what makes the loss of a step's sample no number.
+func (p *Perturber) blame(s *step, sample int, parts []*autograd.Var) error {
+	r := &s.report
+	n := len(r.Losses)
 	for a, part := range parts {
-		numbers, err := new(reader).read(b, part.Value)
+		numbers, err := new(reader).read(p.info.Backend, part.Value)
 		if err != nil {
 			return err
 		}
-		if !finite(numbers[i]) {
-			return fmt.Errorf("the loss of %s is %v in sample %d", nameOf(p.attributes[a]), numbers[i], i)
+		if l := numbers[s.first+sample]; !finite(l) {
+			r.Err = fmt.Errorf("steering, iteration %d: the loss of %s is %v in sample %d", n, nameOf(p.attributes[a]), l, sample)
+			return nil
 		}
 	}
-	return fmt.Errorf("the loss of sample %d is %v, its divergence %v", i, losses[i], r.KL[i])
+	r.Err = fmt.Errorf("steering, iteration %d: the loss of sample %d is %v, its divergence %v", n, sample, r.Losses[n-1][sample], r.KL[sample])
+	return nil
 }
 
-// sumSquares writes the gradients' sums of squares (grads, B).
-func (p *Perturber) sumSquares(squares *tensor.Tensor, grads []*tensor.Tensor, batch int) {
-	b := p.info.Backend
-	for i, g := range grads {
-		switch {
-		case g == nil:
-		case g.Rank() == 3:
-			b.Reduce(backend.SumSquares, squares.Slice(0, i, i+1).Reshape(1, batch, 1), g)
-		default:
-			b.Reduce(backend.SumSquares, squares.Slice(0, i, i+1).Reshape(batch, 1), g)
-		}
+// gradients of the losses, which the caller frees; their norms are reported.
+func (p *Perturber) gradients(j *joint, loss *autograd.Var, deltas []*autograd.Var) (grads []*tensor.Tensor, err error) {
+	b, n := p.info.Backend, 0
+	for _, s := range j.steps {
+		n += s.count() * len(s.Tokens)
 	}
-}
-
-// norms are the gradients' norms, by group and sample, of the sums of their
-// squares.
-func (p *Perturber) norms(squares *tensor.Tensor, batch int) ([][]float64, error) {
-	sums, err := p.squares.read(p.info.Backend, squares)
+	squares := backend.New(b, p.info.DType, n)
+	defer backend.Release(b, squares)
+	backend.Graph(b, func() {
+		grads = p.tape.Grad(autograd.Sum(loss), deltas...)
+		b.Fill(squares, 0)
+		i, at := 0, 0
+		for _, s := range j.steps {
+			batch := len(s.Tokens)
+			for range s.count() {
+				p.square(grads[i], squares.Slice(0, at, at+batch), s.cut)
+				i, at = i+1, at+batch
+			}
+		}
+	})
+	sums, err := p.squares.read(b, squares)
 	if err != nil {
-		return nil, err
+		return grads, err
 	}
-	norms, i := make([][]float64, len(p.deltas)), 0
-	for g, group := range p.deltas {
-		norms[g] = make([]float64, batch)
-		for range group {
-			for j := range norms[g] {
-				norms[g][j] += sums[i*batch+j]
-			}
-			i++
-		}
-		for j, sum := range norms[g] {
-			if norms[g][j] = math.Sqrt(sum); !finite(sum) {
-				return nil, fmt.Errorf("the gradient of sample %d has the norm %v in layer %d", j, sum, g)
-			}
-		}
+	for _, s := range j.steps {
+		n := s.count() * len(s.Tokens)
+		s.measure(sums[:n])
+		sums = sums[n:]
 	}
-	return norms, nil
+	return grads, nil
 }
 
-// divisors are what moves are divided by, by group and sample.
-func (p *Perturber) divisors(norms [][]float64) [][]float64 {
-	running := p.how.Norm == RunningNorm || p.how.Norm == ReferenceNorm && bagsOnly(p.attributes)
-	first := p.Largest == nil
-	if first {
-		p.Largest = make([][]float64, len(norms))
-	}
-	out := make([][]float64, len(norms))
-	for g, group := range norms {
-		out[g] = make([]float64, len(group))
-		for j, norm := range group {
-			if running && !first {
-				out[g][j] = max(p.Largest[g][j], norm)
-			} else {
-				out[g][j] = norm + tiny
-			}
+// square adds to squares (B) those of a gradient, which is cut to the window's decay
+// first.
+func (p *Perturber) square(g, squares *tensor.Tensor, cut bool) {
+	b, batch := p.info.Backend, squares.Len()
+	switch {
+	case g == nil:
+	case g.Rank() == 3:
+		if p.decay != nil && cut {
+			b.Binary(backend.Mul, g, g, p.decay)
 		}
-		p.Largest[g] = out[g]
+		b.Reduce(backend.SumSquares, squares.Reshape(1, batch, 1), g)
+	default:
+		b.Reduce(backend.SumSquares, squares.Reshape(batch, 1), g)
 	}
-	return out
 }
 
 // settled is a loss of which nothing is left to be lowered. What is left of its
@@ -339,25 +292,46 @@ func (p *Perturber) divisors(norms [][]float64) [][]float64 {
 // below 0, of which much may be left.
 const settled = 1e-3
 
-// move adds -step * gradient / divisor^gamma to the deltas of samples whose loss is
-// not settled. The gradients are spent.
-func (p *Perturber) move(grads []*tensor.Tensor, divisors [][]float64, losses []float64) {
+// factors are what a step's gradients are multiplied by, by group and sample:
+// -step / divisor^gamma, and 0 where the loss is settled.
+func (p *Perturber) factors(s *step) [][]float64 {
+	last := len(s.report.Norms) - 1
+	losses, norms := s.report.Losses[last], s.report.Norms[last]
+	running := p.how.Norm == RunningNorm || p.how.Norm == ReferenceNorm && bagsOnly(p.attributes)
+	before := s.Largest
+	s.Largest = make([][]float64, len(norms))
+	factors := make([][]float64, len(norms))
+	for g, group := range norms {
+		factors[g], s.Largest[g] = make([]float64, len(group)), make([]float64, len(group))
+		for i, norm := range group {
+			d := norm + tiny
+			if running && before != nil {
+				d = max(before[g][i], norm)
+			}
+			s.Largest[g][i] = d
+			if math.Abs(losses[i]) >= settled {
+				factors[g][i] = -p.how.StepSize / math.Pow(d, p.how.Gamma)
+			}
+		}
+	}
+	return factors
+}
+
+// move adds gradients times factors, by text, group and sample, to the deltas. The
+// gradients are spent.
+func (p *Perturber) move(j *joint, grads []*tensor.Tensor, factors [][][]float64) {
 	b, i := p.info.Backend, 0
-	for g, group := range p.deltas {
-		factors := make([]float64, len(divisors[g]))
-		for j, d := range divisors[g] {
-			if math.Abs(losses[j]) >= settled {
-				factors[j] = -p.how.StepSize / math.Pow(d, p.how.Gamma)
+	for k, s := range j.steps {
+		for g, group := range s.deltas {
+			factor := fromNumbers(b, p.info.DType, factors[k][g], len(s.Tokens), 1)
+			for _, delta := range group {
+				if grad := grads[i]; grad != nil {
+					b.Binary(backend.Mul, grad, grad, factor)
+					b.Binary(backend.Add, delta, delta, grad)
+				}
+				i++
 			}
+			backend.Release(b, factor)
 		}
-		factor := fromNumbers(b, p.info.DType, factors, len(factors), 1)
-		for _, delta := range group {
-			if grad := grads[i]; grad != nil {
-				b.Binary(backend.Mul, grad, grad, factor)
-				b.Binary(backend.Add, delta, delta, grad)
-			}
-			i++
-		}
-		backend.Release(b, factor)
 	}
 }

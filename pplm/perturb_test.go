@@ -100,7 +100,7 @@ func TestWindow(t *testing.T) {
 			defer tape.Free()
 			read := func(ids ...int32) pplm.State {
 				_, _, next := m.Step(tape, tape.Own(backend.FromSlice(b, ids, len(ids), 1)), m.Start(1))
-				return next.Keep()
+				return next[0].Keep()
 			}
 			s, plain := read(1, 2, 3, 4, 5), read(1, 2, 3, 4, 5, 6)
 			defer s.Free()
@@ -110,14 +110,15 @@ func TestWindow(t *testing.T) {
 			how.Window, how.Newest = tt.window, tt.newest
 			p := pplm.NewPerturber(m, []pplm.Attribute{someBag(t, 3)}, how)
 			defer p.Free()
-			past, last := backend.Zeros(b, tensor.Float64, 1, 16), backend.FromSlice(b, []int32{6}, 1, 1)
+			past := backend.Zeros(b, tensor.Float64, 1, 16)
 			probs := backend.New(b, tensor.Float64, 1, 61)
 			b.Fill(probs, 1./61)
-			defer backend.Release(b, before, past, last, probs)
-			_, err := p.Perturb(t.Context(), s, &pplm.Moment{
-				Last: last, Plain: plain, Probs: probs, Past: past, Count: 5, Tokens: [][]int32{{1, 2, 3, 4, 5, 6}},
+			defer backend.Release(b, before, past, probs)
+			reports, err := p.Perturb(t.Context(), &pplm.Moment{
+				Steered: s, Plain: plain, Probs: probs, Past: past, Count: 5, Tokens: [][]int32{{1, 2, 3, 4, 5, 6}},
 			})
 			require.NoError(t, err)
+			require.NoError(t, reports[0].Err)
 			b.Binary(backend.Sub, before, before, s.Moving(0, 5)[0][1])
 			data, err := backend.Data[float64](b, before)
 			require.NoError(t, err)

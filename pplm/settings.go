@@ -24,6 +24,7 @@ type Settings struct {
 	Sample      bool    // draw tokens; else the likeliest is taken [sample]
 	Temperature float64 // divides the logits, the steered ones alone where both are mixed [temperature]
 	TopK        int     // only the k likeliest tokens, and those equal to the last of them; 0: all [top_k]
+	TopP        float64 // of these only the likeliest that together have this share of the probability, and those equal to the last of them; 0 and 1: all
 	Repetition  float64 // logits of tokens that a text has are divided by it, or multiplied where negative; 1: not
 }
 
@@ -115,6 +116,8 @@ func (s Settings) Check() error {
 	switch {
 	case !(s.GMScale >= 0 && s.GMScale <= 1):
 		return fmt.Errorf("the geometric mean's scale is %v: want 0 to 1", s.GMScale)
+	case !(s.TopP >= 0 && s.TopP <= 1):
+		return fmt.Errorf("top_p is %v: want 0 to 1", s.TopP)
 	case s.Decay && s.Window == 0:
 		return fmt.Errorf("decay over a window of length 0: it needs a window")
 	case s.Norm > RunningNorm:
@@ -133,4 +136,10 @@ func (s Settings) window(rows int) (from, to int, cut bool) {
 		return rows - s.Window, rows, true
 	}
 	return 0, s.Window, true
+}
+
+// steering are the settings without those of drawing.
+func (s Settings) steering() Settings {
+	s.Sample, s.Temperature, s.TopK, s.TopP, s.Repetition = false, 0, 0, 0, 0
+	return s
 }

@@ -26,6 +26,7 @@ func TestSettingsCheck(t *testing.T) {
 		{func(s *pplm.Settings) { s.GradLength = -1 }, "the grad length is -1: want 0 or more"},
 		{func(s *pplm.Settings) { s.TopK = -1 }, "the top_k is -1: want 0 or more"},
 		{func(s *pplm.Settings) { s.GMScale = 1.1 }, "the geometric mean's scale is 1.1: want 0 to 1"},
+		{func(s *pplm.Settings) { s.TopP = 1.1 }, "top_p is 1.1: want 0 to 1"},
 		{func(s *pplm.Settings) { s.Temperature = 0 }, "the temperature is 0: want more than 0"},
 		{func(s *pplm.Settings) { s.Repetition = math.NaN() }, "the repetition penalty is NaN: want more than 0"},
 		{func(s *pplm.Settings) { s.Decay = true }, "decay over a window of length 0: it needs a window"},

@@ -68,7 +68,7 @@ func endings(ctx context.Context, lm LM, begin int32, words []*Word) error {
 			column[i] = begin
 		}
 		_, _, next := lm.Step(tape, tape.Own(backend.FromSlice(b, column, 1, len(words))), s)
-		s = next.Keep()
+		s = next[0].Keep()
 		tape.Reset()
 	}
 	for k := range longest - 1 {
@@ -90,7 +90,7 @@ func endings(ctx context.Context, lm LM, begin int32, words []*Word) error {
 				}
 			}
 		}
-		s = next.Keep()
+		s = next[0].Keep()
 		tape.Reset()
 	}
 	return nil

@@ -63,7 +63,7 @@ func ending(t *testing.T, lm pplm.LM, begin int32, tokens []int32, k int) float6
 		if i >= k {
 			p = max(1e-9, p*probs[read[i+1]])
 		}
-		s = next.Keep()
+		s = next[0].Keep()
 		tape.Free()
 	}
 	return p

@@ -52,12 +52,33 @@ func NewAttention(b backend.Backend, dtype tensor.DType, width, heads int, gated
 // (Si, B, H), the memory's first and the segment's own last; in a block they
 // are the same rows. block names the dropout places.
 func (a *Attention) Forward(h *autograd.Var, keys, values []*autograd.Var, drop Dropouts, block int) *autograd.Var {
-	t := h.Tape()
 	q := a.query(h, drop, block)
 	mix := autograd.Attention(a.scaled(q), keys, values, autograd.AttentionConfig{
 		Heads: a.Heads, Scale: a.scale(),
 		Weights: drop.at(block, SiteWeights), Values: drop.at(block, SiteValue),
 	})
+	return a.gated(mix, q, drop, block)
+}
+
+// apart is Forward for memories of their own: queries h (T, B, H) and their rows
+// own stand side by side as the memories do.
+func (a *Attention) apart(h, own *autograd.Var, memories []Memory) *autograd.Var {
+	q := a.query(h, nil, 0)
+	scaled, at, mixes := a.scaled(q), 0, make([]*autograd.Var, len(memories))
+	for i, m := range memories {
+		to := at + m.Batch
+		rows := append(append([]*autograd.Var{}, m.Rows...), autograd.Slice(own, 1, at, to))
+		mixes[i] = autograd.Attention(autograd.Slice(scaled, 1, at, to), rows, rows,
+			autograd.AttentionConfig{Heads: a.Heads, Scale: a.scale()})
+		at = to
+	}
+	return a.gated(autograd.Concat(1, mixes...), q, nil, 0)
+}
+
+// gated scales what values were mixed to, and lets the query in where there is a
+// matrix for it.
+func (a *Attention) gated(mix, q *autograd.Var, drop Dropouts, block int) *autograd.Var {
+	t := q.Tape()
 	mix = autograd.Mul(mix, a.valueScale(t))
 	if a.R == nil {
 		return mix

@@ -66,6 +66,16 @@ func NewBlock(b backend.Backend, dtype tensor.DType, c Config, attends bool) *Bl
 type Carry struct {
 	H, C   *autograd.Var   // (B, H); nil: zeros
 	Memory []*autograd.Var // pieces (Mi, B, H) of past lnmem(h), oldest first
+
+	// Apart are, instead of Memory, the memories of samples that have read more or
+	// less than each other, side by side. They are for reading without dropout.
+	Apart []Memory
+}
+
+// Memory is what a batch of samples remembers: pieces (Mi, Batch, H), oldest first.
+type Memory struct {
+	Batch int
+	Rows  []*autograd.Var
 }
 
 // Forward runs a segment h (T, B, H). The Carry it returns has, as Memory, the
@@ -81,8 +91,13 @@ func (l *Block) Forward(h *autograd.Var, in Carry, drop Dropouts, index int) (*a
 	if l.Attn != nil {
 		own := l.LNMem.Forward(h)
 		h = l.LNMid.Forward(h)
-		rows := append(append([]*autograd.Var{}, in.Memory...), own)
-		mix := l.Attn.Forward(h, rows, rows, drop, index)
+		var mix *autograd.Var
+		if in.Apart == nil {
+			rows := append(append([]*autograd.Var{}, in.Memory...), own)
+			mix = l.Attn.Forward(h, rows, rows, drop, index)
+		} else {
+			mix = l.Attn.apart(h, own, in.Apart)
+		}
 		h = autograd.Add(autograd.Dropout(mix, drop.at(index, SiteAttention)), h)
 		out.Memory = []*autograd.Var{own}
 	}

@@ -11,14 +11,15 @@ import (
 
 	"github.com/tiller-ml/tiller/autograd"
 	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/nn"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
 // tiny is a model of few symbols with an attention in its first block.
-func tiny(t testing.TB, b backend.Backend, memory int) *sharnn.Model {
+func tiny(t testing.TB, b backend.Backend, memory int, splits ...int) *sharnn.Model {
 	m, err := sharnn.New(b, tensor.Float64, sharnn.Config{
-		Symbols: 7, Width: 8, Hidden: 16, Layers: 2, Attention: []int{0}, Heads: 1, Memory: memory,
+		Symbols: 7, Width: 8, Hidden: 16, Layers: 2, Attention: []int{0}, Heads: 1, Memory: memory, Splits: splits,
 	}, 3)
 	require.NoError(t, err)
 	t.Cleanup(m.Free)
@@ -30,7 +31,18 @@ func tiny(t testing.TB, b backend.Backend, memory int) *sharnn.Model {
 			b.Unary(backend.Unary{Kind: backend.Affine, A: 3}, p.Value, p.Value)
 		}
 	}
+	randomTombstones(b, m)
 	return m
+}
+
+// randomTombstones makes those of an adaptive softmax, which are 0 at first, matter.
+func randomTombstones(b backend.Backend, m *sharnn.Model) {
+	if m.Split == nil {
+		return
+	}
+	for i, p := range []*nn.Param{m.Split.TailVectors, m.Split.TailBias} {
+		p.Normal(b, 0.3, tensor.Key{Seed: 6, Site: uint32(i)})
+	}
 }
 
 // someIDs are n symbols below 7 in no obvious order.
@@ -61,6 +73,32 @@ func plainLosses(t testing.TB, m *sharnn.Model, ids []int32) []float64 {
 		losses = append(losses, math.Log(sum)-row[target])
 	}
 	return losses
+}
+
+// With an adaptive softmax the losses are those of its log probabilities, in
+// training and in evaluation.
+func TestAdaptiveSoftmax(t *testing.T) {
+	for _, splits := range [][]int{{4}, {2, 5}, {1, 2, 6}} {
+		b := openCPU(t)
+		m, ids := tiny(t, b, 1000, splits...), someIDs(50)
+		losses := plainLosses(t, m, ids)
+		want := 0.0
+		for _, l := range losses {
+			want += l / float64(len(losses))
+		}
+		r, err := sharnn.Evaluate(t.Context(), m, ids, sharnn.Evaluation{Batch: 1, BPTT: 7})
+		require.NoError(t, err)
+		assert.InEpsilon(t, want, r.Nats, 1e-9, "%v", splits)
+
+		tape := autograd.NewTape(b)
+		x := tape.Own(backend.FromSlice(b, ids[:len(ids)-1], len(ids)-1, 1))
+		targets := tape.Own(backend.FromSlice(b, ids[1:], len(ids)-1, 1))
+		h, _ := m.Run(m.Embed(x, nil), nil, nil)
+		loss, err := backend.Data[float64](b, m.Loss(h, targets).Value)
+		require.NoError(t, err)
+		assert.InEpsilon(t, want, loss[0], 1e-9, "%v", splits)
+		tape.Free()
+	}
 }
 
 func TestEvaluateIsTheMeanOverAllTargets(t *testing.T) {

@@ -2,6 +2,7 @@ package sharnn_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,18 +19,22 @@ import (
 	"github.com/tiller-ml/tiller/tensor"
 )
 
+// softmaxes are the split points of models: none, one and two.
+var softmaxes = [][]int{nil, {20}, {5, 33}}
+
 // storedFolder saves an untrained model whose embeddings are not small.
-func storedFolder(t *testing.T, width int) string {
+func storedFolder(t *testing.T, width int, splits ...int) string {
 	b, err := cpu.New(backend.Config{})
 	require.NoError(t, err)
 	defer b.Close()
 	m, err := sharnn.New(b, tensor.Float32, sharnn.Config{
-		Symbols: 50, Width: width, Hidden: 4 * width, Layers: 2, Attention: []int{0}, Heads: 1, Memory: 50,
+		Symbols: 50, Width: width, Hidden: 4 * width, Layers: 2, Attention: []int{0}, Heads: 1, Memory: 50, Splits: splits,
 	}, 1)
 	require.NoError(t, err)
 	defer m.Free()
 	e := m.Encoder.Weight.Value
 	b.Unary(backend.Unary{Kind: backend.Affine, A: 20}, e, e)
+	randomTombstones(b, m)
 	dir := t.TempDir()
 	require.NoError(t, m.Save(dir, nil, nil))
 	return dir
@@ -48,38 +53,42 @@ func loss(t *testing.T, m *sharnn.Model) float64 {
 
 // A model read as bf16 or int8 gives what the rounded matrices give in float32.
 func TestLoadStored(t *testing.T) {
-	dir := storedFolder(t, 40)
-	b, err := cpu.New(backend.Config{})
-	require.NoError(t, err)
-	defer b.Close()
-	wide, _, err := sharnn.Load(b, dir, 0)
-	require.NoError(t, err)
-	defer wide.Free()
-	exact := loss(t, wide)
-	for _, d := range []tensor.DType{tensor.BFloat16, tensor.Int8} {
-		m, _, err := sharnn.Load(b, dir, d)
-		require.NoError(t, err)
-		rounded, _, err := sharnn.Load(b, dir, 0)
-		require.NoError(t, err)
-		rounded.Collapse()
-		params := map[string]*nn.Param{}
-		for name, p := range rounded.Params() {
-			params[name] = p
-		}
-		for name, p := range m.Params() {
-			want := d
-			if p.Value.Rank() != 2 {
-				want = tensor.Float32
+	for _, splits := range softmaxes {
+		t.Run(fmt.Sprint(splits), func(t *testing.T) {
+			dir := storedFolder(t, 40, splits...)
+			b, err := cpu.New(backend.Config{})
+			require.NoError(t, err)
+			defer b.Close()
+			wide, _, err := sharnn.Load(b, dir, 0)
+			require.NoError(t, err)
+			defer wide.Free()
+			exact := loss(t, wide)
+			for _, d := range []tensor.DType{tensor.BFloat16, tensor.Int8} {
+				m, _, err := sharnn.Load(b, dir, d)
+				require.NoError(t, err)
+				rounded, _, err := sharnn.Load(b, dir, 0)
+				require.NoError(t, err)
+				rounded.Collapse()
+				params := map[string]*nn.Param{}
+				for name, p := range rounded.Params() {
+					params[name] = p
+				}
+				for name, p := range m.Params() {
+					want := d
+					if p.Value.Rank() != 2 {
+						want = tensor.Float32
+					}
+					assert.Equal(t, want, p.Value.DType, name)
+					b.Copy(params[name].Value, p.Value)
+				}
+				got := loss(t, m)
+				assert.InDelta(t, loss(t, rounded), got, 2e-5, "%v", d)
+				assert.InDelta(t, exact, got, 0.05, "%v", d)
+				assert.NotEqual(t, exact, got, "%v", d)
+				rounded.Free()
+				m.Free()
 			}
-			assert.Equal(t, want, p.Value.DType, name)
-			b.Copy(params[name].Value, p.Value)
-		}
-		got := loss(t, m)
-		assert.InDelta(t, loss(t, rounded), got, 2e-5, "%v", d)
-		assert.InDelta(t, exact, got, 0.05, "%v", d)
-		assert.NotEqual(t, exact, got, "%v", d)
-		rounded.Free()
-		m.Free()
+		})
 	}
 }
 
@@ -120,36 +129,40 @@ func mustOpen(t *testing.T) backend.Backend {
 // A gradient flows to the embeddings of a model that is only read, as steering
 // a text needs; its parameters have none.
 func TestStoredModelGradient(t *testing.T) {
-	dir := storedFolder(t, 40)
-	b, err := cpu.New(backend.Config{})
-	require.NoError(t, err)
-	defer b.Close()
-	gradient := func(d tensor.DType) []float32 {
-		m, _, err := sharnn.Load(b, dir, d)
-		require.NoError(t, err)
-		defer m.Free()
-		e := backend.New(b, tensor.Float32, 5, 1, 40)
-		defer backend.Release(b, e)
-		b.Random(e, backend.Dist{Kind: backend.Normal, B: 1}, tensor.Key{Seed: 5})
-		tape := autograd.NewTape(b, e)
-		defer tape.Free()
-		h, _ := m.Run(tape.Leaf(e), nil, nil)
-		targets := tape.Own(backend.FromSlice(b, []int32{1, 2, 3, 4, 5}, 5, 1))
-		grads := tape.Grad(m.Loss(h, targets), tape.Leaf(e))
-		defer backend.Release(b, grads...)
-		data, err := backend.Data[float32](b, grads[0])
-		require.NoError(t, err)
-		return data
-	}
-	want := gradient(0)
-	for _, d := range []tensor.DType{tensor.BFloat16, tensor.Int8} {
-		var off, size float64
-		for i, g := range gradient(d) {
-			off += float64((g - want[i]) * (g - want[i]))
-			size += float64(want[i] * want[i])
-		}
-		assert.Less(t, off, 1e-2*size, "%v", d)
-		assert.Positive(t, off, "%v", d)
+	for _, splits := range softmaxes {
+		t.Run(fmt.Sprint(splits), func(t *testing.T) {
+			dir := storedFolder(t, 40, splits...)
+			b, err := cpu.New(backend.Config{})
+			require.NoError(t, err)
+			defer b.Close()
+			gradient := func(d tensor.DType) []float32 {
+				m, _, err := sharnn.Load(b, dir, d)
+				require.NoError(t, err)
+				defer m.Free()
+				e := backend.New(b, tensor.Float32, 5, 1, 40)
+				defer backend.Release(b, e)
+				b.Random(e, backend.Dist{Kind: backend.Normal, B: 1}, tensor.Key{Seed: 5})
+				tape := autograd.NewTape(b, e)
+				defer tape.Free()
+				h, _ := m.Run(tape.Leaf(e), nil, nil)
+				targets := tape.Own(backend.FromSlice(b, []int32{1, 2, 3, 4, 5}, 5, 1))
+				grads := tape.Grad(m.Loss(h, targets), tape.Leaf(e))
+				defer backend.Release(b, grads...)
+				data, err := backend.Data[float32](b, grads[0])
+				require.NoError(t, err)
+				return data
+			}
+			want := gradient(0)
+			for _, d := range []tensor.DType{tensor.BFloat16, tensor.Int8} {
+				var off, size float64
+				for i, g := range gradient(d) {
+					off += float64((g - want[i]) * (g - want[i]))
+					size += float64(want[i] * want[i])
+				}
+				assert.Less(t, off, 1e-2*size, "%v", d)
+				assert.Positive(t, off, "%v", d)
+			}
+		})
 	}
 }
 
@@ -171,8 +184,8 @@ func TestStoredModelErrors(t *testing.T) {
 // A model of bf16 or int8 can be saved and read again, bit for bit, and be read
 // as float32.
 func TestSaveStored(t *testing.T) {
-	for _, width := range []int{40, 64} { // blocks of 32 that are filled, and not
-		dir := storedFolder(t, width)
+	for i, width := range []int{40, 64, 40} { // blocks of 32 that are filled, and not
+		dir := storedFolder(t, width, softmaxes[i]...)
 		b, err := cpu.New(backend.Config{})
 		require.NoError(t, err)
 		defer b.Close()

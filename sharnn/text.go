@@ -40,20 +40,20 @@ func LoadText(b backend.Backend, dir string, dtype tensor.DType) (*Model, corpus
 	return m, v, nil
 }
 
-// Prompt are the ids of text, with which a [Sampler] starts. An empty text
-// stands for a newline, so that the model begins a line, or for symbol 0 in a
-// vocabulary without newlines. The error says what vocab cannot express, and
-// where.
+// Prompt are the ids of text, with which a [Sampler] starts. A text without
+// symbols, which is an empty one, or for words one of white space alone, stands
+// for a newline, so that the model begins a line, or for symbol 0 in a vocabulary
+// without newlines. The error says what vocab cannot express, and where.
 func Prompt(vocab corpus.Vocab, text []byte) ([]int32, error) {
-	if len(text) == 0 {
-		if ids, err := vocab.Encode([]byte("\n")); err == nil {
-			return ids, nil
-		}
-		return []int32{0}, nil
-	}
 	ids, err := vocab.Encode(text)
 	if err != nil {
 		return nil, fmt.Errorf("prompt: %w", err)
 	}
-	return ids, nil
+	if len(ids) > 0 {
+		return ids, nil
+	}
+	if ids, err := vocab.Encode([]byte("\n")); err == nil {
+		return ids, nil
+	}
+	return []int32{0}, nil
 }

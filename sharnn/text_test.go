@@ -38,6 +38,13 @@ func TestPrompt(t *testing.T) {
 		}
 		assert.Equal(t, tt.want, ids)
 	}
+	words, err := corpus.LearnWords(t.Context(), []byte("a b a\n"), 0, nil)
+	require.NoError(t, err)
+	for text, want := range map[string][]int32{" b": {1}, "": {2}, " \t": {2}, "\n": {2}} {
+		ids, err := sharnn.Prompt(words, []byte(text))
+		require.NoError(t, err)
+		assert.Equal(t, want, ids, "%q", text)
+	}
 }
 
 func TestLoadVocab(t *testing.T) {

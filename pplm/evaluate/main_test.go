@@ -214,7 +214,7 @@ func checkClasses(t *testing.T, texts []*text, path string) {
 		require.NoError(t, err)
 		means, err := represent.Means(t.Context(), m, [][]int32{append(ids, x.Tokens...)}, false, nil)
 		require.NoError(t, err)
-		numbers, err := floats(m.Info().Backend, means)
+		numbers, err := backend.Floats(m.Info().Backend, means)
 		require.NoError(t, err)
 		backend.Release(m.Info().Backend, means)
 		class := map[string]int{"law": 2, "mood=bright": 1}[x.Attribute]

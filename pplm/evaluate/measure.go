@@ -12,7 +12,6 @@ import (
 	"github.com/tiller-ml/tiller/pplm"
 	"github.com/tiller-ml/tiller/pplm/internal/models"
 	"github.com/tiller-ml/tiller/pplm/represent"
-	"github.com/tiller-ml/tiller/tensor"
 )
 
 // text is one generated text with its figures, a line of samples.jsonl. Shares and
@@ -126,14 +125,14 @@ func score(ctx context.Context, lm pplm.LM, prompt []int32, texts [][]int32) ([]
 			return nil, err
 		}
 		logits, _, next := lm.Step(tape, tape.Own(backend.FromSlice(info.Backend, read, 1, len(texts))), state)
-		state = next.Keep()
+		state = next[0].Keep()
 		for i, ids := range texts {
 			if t < len(ids) { // else it has ended, and what is read for it does not count
 				read[i] = ids[t]
 			}
 		}
 		losses := autograd.CrossEntropy(autograd.Reshape(logits, len(texts), -1), tape.Own(backend.FromSlice(info.Backend, read, len(texts))))
-		numbers, err := floats(info.Backend, losses.Value)
+		numbers, err := backend.Floats(info.Backend, losses.Value)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +152,7 @@ func prompted(tape *autograd.Tape, lm pplm.LM, tokens []int32, samples int) pplm
 	one := lm.Start(1)
 	if len(tokens) > 0 {
 		_, _, next := lm.Step(tape, tape.Own(backend.FromSlice(tape.Backend, tokens, len(tokens), 1)), one)
-		one = next.Keep()
+		one = next[0].Keep()
 		tape.Reset()
 	}
 	defer one.Free()
@@ -182,18 +181,10 @@ func (e *evaluation) hidden(ctx context.Context, b *batch, m *models.Model) ([][
 		return nil, err
 	}
 	defer backend.Release(m.Info().Backend, x)
-	numbers, err := floats(m.Info().Backend, x)
+	numbers, err := backend.Floats(m.Info().Backend, x)
 	if err != nil {
 		return nil, err
 	}
 	b.hidden[m] = slices.Collect(slices.Chunk(numbers, m.Info().Width))
 	return b.hidden[m], nil
-}
-
-// floats are a tensor's numbers.
-func floats(b backend.Backend, x *tensor.Tensor) ([]float64, error) {
-	wide := backend.New(b, tensor.Float64, x.Shape...)
-	defer backend.Release(b, wide)
-	b.Copy(wide, x)
-	return backend.Data[float64](b, wide)
 }

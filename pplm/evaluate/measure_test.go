@@ -89,7 +89,7 @@ func TestScorer(t *testing.T) {
 		require.NoError(t, err)
 		means, err := represent.Means(t.Context(), m, [][]int32{whole}, false, nil)
 		require.NoError(t, err)
-		numbers, err := floats(b, means)
+		numbers, err := backend.Floats(b, means)
 		require.NoError(t, err)
 		backend.Release(b, means)
 		assert.InEpsilon(t, math.Exp(h.LogProbs(numbers)[1]), *x.Class, 1e-4)

@@ -61,7 +61,7 @@ func (m *Model) bytesRead() int {
 // feed steps ids (T, B) and keeps the state.
 func feed(m *Model, t *autograd.Tape, s pplm.State, ids *tensor.Tensor) pplm.State {
 	_, _, next := m.Step(t, t.Leaf(ids), s)
-	kept := next.Keep()
+	kept := next[0].Keep()
 	t.Reset()
 	return kept
 }

@@ -21,21 +21,43 @@ type Block struct {
 // pair is the keys and values of some rows, each (n, B, H).
 type pair struct{ keys, values *autograd.Var }
 
-// forward maps x (T, B, H), after rows whose keys and values are past, and
-// returns those of x's own rows besides.
-func (l *Block) forward(x *autograd.Var, past []pair) (y *autograd.Var, own pair) {
+// rows are the past of a batch of samples: pieces, oldest first.
+type rows struct {
+	batch  int
+	pieces []pair
+}
+
+// forward maps x (T, B, H), the samples of pasts side by side, and returns the keys
+// and values of x's own rows besides, for each past.
+func (l *Block) forward(x *autograd.Var, pasts []rows) (y *autograd.Var, own []pair) {
 	width := x.Value.Dim(-1)
 	qkv := l.QKV.Forward(l.Norm1.Forward(x))
-	q := autograd.Slice(qkv, -1, 0, width)
-	own = pair{autograd.Slice(qkv, -1, width, 2*width), autograd.Slice(qkv, -1, 2*width, 3*width)}
-	keys, values := make([]*autograd.Var, 0, len(past)+1), make([]*autograd.Var, 0, len(past)+1)
-	for _, p := range past {
-		keys, values = append(keys, p.keys), append(values, p.values)
+	at, mixes := 0, make([]*autograd.Var, len(pasts))
+	for i, past := range pasts {
+		part := qkv
+		if len(pasts) > 1 {
+			part = autograd.Slice(qkv, 1, at, at+past.batch)
+			at += past.batch
+		}
+		p := pair{autograd.Slice(part, -1, width, 2*width), autograd.Slice(part, -1, 2*width, 3*width)}
+		own, mixes[i] = append(own, p), l.attend(autograd.Slice(part, -1, 0, width), append(past.pieces, p))
 	}
-	mix := autograd.Attention(q, append(keys, own.keys), append(values, own.values), autograd.AttentionConfig{
-		Heads: l.heads, Scale: 1 / math.Sqrt(float64(width/l.heads)),
-	})
+	mix := mixes[0]
+	if len(pasts) > 1 {
+		mix = autograd.Concat(1, mixes...)
+	}
 	x = autograd.Add(x, l.Mix.Forward(mix))
 	inner := autograd.GELUTanh(l.Inner.Forward(l.Norm2.Forward(x)))
 	return autograd.Add(x, l.Outer.Forward(inner)), own
+}
+
+// attend mixes the values of pieces, of which the last are the queries' own.
+func (l *Block) attend(q *autograd.Var, pieces []pair) *autograd.Var {
+	keys, values := make([]*autograd.Var, len(pieces)), make([]*autograd.Var, len(pieces))
+	for i, p := range pieces {
+		keys[i], values[i] = p.keys, p.values
+	}
+	return autograd.Attention(q, keys, values, autograd.AttentionConfig{
+		Heads: l.heads, Scale: 1 / math.Sqrt(float64(q.Value.Dim(-1)/l.heads)),
+	})
 }

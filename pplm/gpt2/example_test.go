@@ -32,7 +32,7 @@ func Example() {
 		t := autograd.NewTape(b)
 		in := t.Own(backend.FromSlice(b, ids, len(ids), 1))
 		logits, _, next := m.Step(t, in, s)
-		s = next.Keep()
+		s = next[0].Keep()
 		fmt.Println(logits.Shape(), s.Len())
 		t.Free()
 	}

@@ -90,7 +90,7 @@ func read(t *testing.T, m *Model, s pplm.State, ids []int32, batch int) ([]float
 	assert.Equal(t, []int{1, batch, m.Config.Vocabulary}, logits.Shape())
 	assert.Equal(t, []int{len(ids) / batch, batch, m.Config.Width}, hidden.Shape())
 	out := golden.Read(t, m.Backend, logits.Value)
-	return out, next.Keep()
+	return out, next[0].Keep()
 }
 
 // rowsOfState are all that a state holds.
@@ -187,9 +187,9 @@ func TestWith(t *testing.T) {
 			assert.NotEqual(t, plain, got)
 
 			assert.Equal(t, 20, s.Len())
-			assert.Equal(t, 23, next.Len())
+			assert.Equal(t, 23, next[0].Len())
 			again := s.Copy(batch) // Keep takes s over
-			kept := next.Keep()
+			kept := next[0].Keep()
 			tape.Free()
 			states := rowsOfState(t, m, kept)
 			for i, x := range rowsOfState(t, m, written) {
@@ -215,20 +215,20 @@ func TestLookAhead(t *testing.T) {
 		defer tape.Free()
 		one := func(i int) *autograd.Var { return tape.Own(backend.FromSlice(m.Backend, ids[i:i+1], 1, 1)) }
 		_, _, first := m.Step(tape, one(8), s)
-		_, _, second := m.Step(tape, one(9), first)
-		_, _, other := m.Step(tape, one(10), first)
-		assert.Equal(t, []int{8, 9, 10, 10}, []int{s.Len(), first.Len(), second.Len(), other.Len()})
+		_, _, second := m.Step(tape, one(9), first...)
+		_, _, other := m.Step(tape, one(10), first...)
+		assert.Equal(t, []int{8, 9, 10, 10}, []int{s.Len(), first[0].Len(), second[0].Len(), other[0].Len()})
 		assert.Equal(t, before, rowsOfState(t, m, s))
 		assert.Same(t, s, s.Keep(), "no Step made it")
 
-		kept := second.Keep()
+		kept := second[0].Keep()
 		want, whole := read(t, m, m.Start(1), ids[:11], 1)
 		whole.Free()
 		got, kept := read(t, m, kept, ids[10:11], 1)
 		golden.Near(t, want, got, exact(m), "logits")
 		for op, use := range map[string]func(){
 			"Step": func() { m.Step(tape, one(10), s) }, "Moving": func() { s.Moving(0, 1) },
-			"Keep": func() { other.Keep() }, "Free": s.Free,
+			"Keep": func() { other[0].Keep() }, "Free": s.Free,
 		} {
 			assert.PanicsWithError(t, "gpt2."+op+": the state was freed, or kept after another step", use)
 		}

@@ -108,9 +108,9 @@ func (s *state) With(from, to int, moved [][]*autograd.Var) pplm.State {
 	return &w
 }
 
-// past are the pieces of a layer's keys and values, oldest first.
-func (s *state) past(t *autograd.Tape, layer int) []pair {
-	pieces := make([]pair, 0, 3+len(s.fresh))
+// past are a layer's keys and values.
+func (s *state) past(t *autograd.Tape, layer int) rows {
+	pieces := make([]pair, 0, 4+len(s.fresh)) // with room for the next
 	add := func(from, to int) {
 		if from < to {
 			k, v := s.cache.view(layer, from, to)
@@ -127,7 +127,7 @@ func (s *state) past(t *autograd.Tape, layer int) []pair {
 	for _, step := range s.fresh {
 		pieces = append(pieces, step[layer])
 	}
-	return pieces
+	return rows{s.batch, pieces}
 }
 
 // after is the state once a Step has read rows.

@@ -94,7 +94,7 @@ func (s suite) forward(t *testing.T) {
 		if c.DType == tensor.Float32 {
 			c.match(t, m, "logits_f32", m.Logits(hidden).Value)
 		}
-		kept := next.Keep()
+		kept := next[0].Keep()
 		defer kept.Free()
 		c.matchPast(t, m, "past", kept.Moving(0, kept.Rows()))
 
@@ -146,7 +146,7 @@ func (s suite) soft(t *testing.T) {
 		probs := backend.Clone(m.Backend, timeFirst(c.Tensor(t, m.Backend, "soft.probs")))
 		defer backend.Release(m.Backend, probs)
 		in := tape.Input(probs)
-		logits, hidden, _ := m.Step(tape, in, past)
+		logits, hidden, _ := m.Step(tape, in, past...)
 		c.match(t, m, "soft.logits", logits.Value)
 		c.match(t, m, "soft.last_hidden", hidden.Value)
 		loss := nn.CrossEntropy(logits, tape.Leaf(c.Tensor(t, m.Backend, "soft.targets", 1, ids.Dim(1))))
@@ -163,7 +163,7 @@ func (s suite) pastGradient(t *testing.T) {
 		ids, rest := c.ids(t, m, 0, before), c.ids(t, m, before, 0)
 		tape := autograd.NewTape(m.Backend)
 		_, _, next := m.Step(tape, tape.Leaf(ids), m.Start(ids.Dim(1)))
-		past := next.Keep()
+		past := next[0].Keep()
 		defer past.Free()
 		tape.Free()
 

@@ -71,7 +71,7 @@ type watched struct {
 }
 
 func (w *watched) Loss(c *pplm.Context) *autograd.Var {
-	loss, n, sum := w.Attribute.Loss(c), c.Count+1, autograd.Add(c.Past, c.Hidden)
+	loss, n, sum := w.Attribute.Loss(c), c.Counts[0]+1, autograd.Add(c.Past, c.Hidden)
 	if d, ok := w.Attribute.(*pplm.Discriminator); ok {
 		n += d.Horizon
 		sum = autograd.Scale(c.Mean(d.Horizon), float64(n))
@@ -104,20 +104,21 @@ func (p perturbCase) run(t *testing.T, m *gpt2.Model, v variant, name string, to
 	attributes[len(attributes)-1] = w
 	perturber := pplm.NewPerturber(m, attributes, settings)
 	defer perturber.Free()
+	moment := &pplm.Moment{Steered: steered, Plain: plain, Probs: probs, Past: past, Count: n, Tokens: [][]int32{text}}
 	if v.NormsIn != nil {
-		perturber.Largest = byLayer(v.NormsIn)
+		moment.Largest = byLayer(v.NormsIn)
 	}
-	r, err := perturber.Perturb(t.Context(), steered, &pplm.Moment{
-		Last: last, Plain: plain, Probs: probs, Past: past, Count: n, Tokens: [][]int32{text},
-	})
+	reports, err := perturber.Perturb(t.Context(), moment)
 	require.NoError(t, err)
+	r := reports[0]
+	require.NoError(t, r.Err)
 
 	require.Len(t, r.Losses, len(v.Losses))
 	for i, want := range v.Losses {
 		golden.Near(t, []float64{want}, r.Losses[i], tolerance, fmt.Sprintf("loss %d", i))
 		golden.Near(t, v.Raw[i], flat(r.Norms[i]), tolerance, fmt.Sprintf("norms %d", i))
 	}
-	golden.Near(t, v.Out, flat(perturber.Largest), tolerance, "grad_norms_out")
+	golden.Near(t, v.Out, flat(moment.Largest), tolerance, "grad_norms_out")
 	golden.Near(t, p.Numbers(t, v.Name+"."+name+".new_accumulated_hidden"), w.sum, tolerance, "new_accumulated_hidden")
 	p.matchMoved(t, m, steered, v.Name+"."+name+".pert_past", tolerance)
 	p.matchLogits(t, m, steered, last, v.Name+"."+name+".pert_logits", tolerance)
@@ -128,7 +129,7 @@ func (p perturbCase) state(t *testing.T, m *gpt2.Model, name string, n int) pplm
 	tape := autograd.NewTape(m.Backend)
 	defer tape.Free()
 	_, _, next := m.Step(tape, tape.Own(backend.FromSlice(m.Backend, make([]int32, n), n, 1)), m.Start(1))
-	s := next.Keep()
+	s := next[0].Keep()
 	for layer, group := range s.Moving(0, n) {
 		x := p.Tensor(t, m.Backend, fmt.Sprintf("%s.%d", name, layer))
 		for k, dst := range group {
@@ -164,7 +165,7 @@ func (p perturbCase) matchLogits(t *testing.T, m *gpt2.Model, s pplm.State, last
 	if p.Has(name) {
 		golden.Near(t, p.Numbers(t, name), golden.Read(t, m.Backend, logits.Value), tolerance, name)
 	}
-	next.Keep().Free()
+	next[0].Keep().Free()
 }
 
 // probs are the softmax of the last row of logits (1, T, V), made sharper.
@@ -215,9 +216,8 @@ func (p perturbCase) runGradient(t *testing.T, m *gpt2.Model, v variant) {
 	p.Case.DType = tensor.Float64
 	n := len(text) - 1
 	steered, plain := p.state(t, m, "f64.past", n), p.state(t, m, "f64.unpert_past", n+1)
-	last := backend.FromSlice(b, text[n:], 1, 1)
 	probs := p.probs(t, b, "f64.unpert_logits", v.Sharp)
-	defer backend.Release(b, last, probs)
+	defer backend.Release(b, probs)
 	defer plain.Free()
 	defer steered.Free()
 	settings := v.Args.settings()
@@ -230,10 +230,11 @@ func (p perturbCase) runGradient(t *testing.T, m *gpt2.Model, v variant) {
 			before[layer] = append(before[layer], golden.Read(t, b, byHead(x, m.Config.Heads))...)
 		}
 	}
-	_, err := perturber.Perturb(t.Context(), steered, &pplm.Moment{
-		Last: last, Plain: plain, Probs: probs, Past: p.Tensor(t, b, "f64.accumulated_hidden"), Count: n, Tokens: [][]int32{text},
+	reports, err := perturber.Perturb(t.Context(), &pplm.Moment{
+		Steered: steered, Plain: plain, Probs: probs, Past: p.Tensor(t, b, "f64.accumulated_hidden"), Count: n, Tokens: [][]int32{text},
 	})
 	require.NoError(t, err)
+	require.NoError(t, reports[0].Err)
 	for layer, group := range steered.Moving(0, n) {
 		var g []float64
 		for _, x := range group {

@@ -95,13 +95,20 @@ func (l *LM) Start(batch int) pplm.State {
 }
 
 // Step reads tokens: see [pplm.LM].
-func (l *LM) Step(t *autograd.Tape, in *autograd.Var, s pplm.State) (logits, hidden *autograd.Var, next pplm.State) {
-	at := s.(*state)
-	at.check("shalm.Step")
-	e := l.embed(in, at.rest.batch)
+func (l *LM) Step(t *autograd.Tape, in *autograd.Var, states ...pplm.State) (logits, hidden *autograd.Var, next []pplm.State) {
+	at, batch := make([]*state, len(states)), 0
+	for i, s := range states {
+		at[i] = s.(*state)
+		at[i].check("shalm.Step")
+		batch += at[i].rest.batch
+	}
+	e := l.embed(in, batch)
 	T := e.Value.Dim(0)
-	hidden, carry := l.Model.Run(e, at.carry(t, T), nil)
-	return l.Model.Logits(autograd.Slice(hidden, 0, T-1, T)), hidden, at.after(carry, T)
+	hidden, carry := l.Model.Run(e, joined(t, at, T), nil)
+	for i, c := range parted(carry, at) {
+		next = append(next, at[i].after(c, T))
+	}
+	return l.Model.Logits(autograd.Slice(hidden, 0, T-1, T)), hidden, next
 }
 
 // embed is the tokens' embeddings (T, B, H), or the expected ones.

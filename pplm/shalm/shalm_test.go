@@ -58,7 +58,7 @@ func read(t *testing.T, l *LM, s pplm.State, rows []int32, batch int) ([]float64
 	logits, _, next := l.Step(tape, tape.Own(backend.FromSlice(b, rows, len(rows)/batch, batch)), s)
 	out, err := backend.Data[float64](b, logits.Value)
 	require.NoError(t, err)
-	return out, next.Keep()
+	return out, next[0].Keep()
 }
 
 // TestStepIsTheModel compares with package sharnn's own way through a text.
@@ -134,13 +134,13 @@ func TestLookAhead(t *testing.T) {
 		_, s := read(t, l, l.Start(1), text[:9], 1)
 		tape := autograd.NewTape(b)
 		var last *autograd.Var
-		ahead := s
+		ahead := []pplm.State{s}
 		for _, id := range text[9:11] {
-			last, _, ahead = l.Step(tape, tape.Own(backend.FromSlice(b, []int32{id}, 1, 1)), ahead)
+			last, _, ahead = l.Step(tape, tape.Own(backend.FromSlice(b, []int32{id}, 1, 1)), ahead...)
 		}
 		far, err := backend.Data[float64](b, last.Value)
 		require.NoError(t, err)
-		assert.Equal(t, 11, ahead.Len())
+		assert.Equal(t, 11, ahead[0].Len())
 		tape.Free()
 		assert.Equal(t, 9, s.Len())
 		_, s = read(t, l, s, text[9:10], 1)
@@ -179,13 +179,13 @@ func TestWithIsWriting(t *testing.T) {
 		}
 		want, written := read(t, l, written, []int32{5, 6}, 2)
 		assert.InDeltaSlice(t, want, got, 1e-12)
-		next = next.Keep()
+		kept := next[0].Keep()
 		tape.Free()
 		want, written = read(t, l, written, []int32{7, 8}, 2)
-		got, next = read(t, l, next, []int32{7, 8}, 2)
+		got, kept = read(t, l, kept, []int32{7, 8}, 2)
 		assert.InDeltaSlice(t, want, got, 1e-12, "what was moved is kept")
 		written.Free()
-		next.Free()
+		kept.Free()
 	})
 }
 

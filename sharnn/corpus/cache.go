@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/tiller-ml/tiller/internal/mapped"
 )
@@ -25,16 +27,9 @@ func CacheDir() (string, error) {
 // scratch maps a new file of what fill writes. The file has no name any more
 // when scratch returns: its room is free again after unmap, or when the process
 // ends. It lies in the cache folder, since the folder for temporary files is
-// often in memory, or in the latter where there is no cache folder.
+// often in memory, or in the latter where nothing can be put in the former.
 func scratch(fill func(w io.Writer) error) (data []byte, unmap func() error, err error) {
-	dir, err := CacheDir()
-	if err == nil {
-		err = os.MkdirAll(dir, 0o777)
-	}
-	if err != nil {
-		dir = os.TempDir()
-	}
-	f, err := os.CreateTemp(dir, "scratch-*")
+	f, err := createScratch()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -44,4 +39,23 @@ func scratch(fill func(w io.Writer) error) (data []byte, unmap func() error, err
 		return nil, nil, err
 	}
 	return mapped.File(f.Name())
+}
+
+func createScratch() (*os.File, error) {
+	const pattern = "scratch-*"
+	dir, err := CacheDir()
+	if err == nil {
+		err = os.MkdirAll(dir, 0o777)
+	}
+	if err == nil {
+		if f, err := os.CreateTemp(dir, pattern); err == nil {
+			return f, nil
+		}
+	}
+	return os.CreateTemp("", pattern)
+}
+
+// readOnly tells whether err says that nothing can be written to a folder.
+func readOnly(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }

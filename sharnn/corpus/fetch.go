@@ -203,10 +203,16 @@ func (f fetcher) ask(ctx context.Context, from int64) (*http.Response, error) {
 	begins := fmt.Sprintf("bytes %d-", from)
 	switch {
 	case r.StatusCode == http.StatusOK:
+		from = 0
 	case r.StatusCode == http.StatusPartialContent && from > 0 && strings.HasPrefix(r.Header.Get("Content-Range"), begins):
 	default:
 		r.Body.Close()
 		return nil, fmt.Errorf("%s: the server says %s", f.url, r.Status)
+	}
+	// What a login page or an error page has is not to lie in the partial file.
+	if r.ContentLength >= 0 && from+r.ContentLength != f.size {
+		r.Body.Close()
+		return nil, fmt.Errorf("%s: the server has a file of %d bytes, and %s has %d", f.url, from+r.ContentLength, f.name, f.size)
 	}
 	return r, nil
 }

@@ -79,6 +79,12 @@ func TestFetch(t *testing.T) {
 			http.ServeContent(w, r, "corpus.zip", time.Time{}, bytes.NewReader(data))
 		}
 	}
+	unannounced := func(data []byte) http.HandlerFunc { // without Content-Length
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.(http.Flusher).Flush()
+			w.Write(data)
+		}
+	}
 	deaf := func(w http.ResponseWriter, _ *http.Request) { w.Write(whole) } // to Range
 	tests := []struct {
 		name    string
@@ -94,9 +100,14 @@ func TestFetch(t *testing.T) {
 		{"only to be checked", file(whole), whole, "", "", nil},
 		{"wrong", file(wrong), nil, "", "its SHA-256 is", nil},
 		{"the rest of a wrong one", file(whole), wrong[:1<<20], "bytes=1048576-", "its SHA-256 is", nil},
-		{"too long", file(append(bytes.Clone(whole), 'x')), nil, "", "it has 3145729 bytes, and corpus 3145728", nil},
+		{"too long", file(append(bytes.Clone(whole), 'x')), nil, "", "the server has a file of 3145729 bytes, and corpus has 3145728", []byte{}},
+		{"too long a rest", file(append(bytes.Clone(whole), 'x')), whole[:10], "bytes=10-", "the server has a file of 3145729 bytes", whole[:10]},
+		{"too long, unannounced", unannounced(append(bytes.Clone(whole), "much too long"...)), nil, "", "it has 3145729 bytes, and corpus 3145728", nil},
 		{"too much is there", file(whole), append(bytes.Clone(whole), 'x'), "", "it has 3145729 bytes", nil},
-		{"too short", file(whole[:100]), nil, "", "it ended after 100 of 3145728 bytes; run the same again to go on", whole[:100]},
+		{"a login page", file([]byte("<html>")), nil, "", "the server has a file of 6 bytes, and corpus has 3145728", []byte{}},
+		{"a login page for the rest", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) },
+			whole[:10], "bytes=10-", "the server has a file of 6 bytes, and corpus has 3145728", whole[:10]},
+		{"too short, unannounced", unannounced(whole[:100]), nil, "", "it ended after 100 of 3145728 bytes; run the same again to go on", whole[:100]},
 		{"cut off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "3145728")
 			w.Write(whole[:100])

@@ -55,23 +55,25 @@ func encodeOrFind(ctx context.Context, v Vocab, text []byte, tell Progress) (*ID
 	}
 	write := func(w io.Writer) error { return writeIDs(ctx, w, v, text, tell) }
 	path, err := idPath(ctx, v, text, tell)
+	if err == nil {
+		if ids, err := openIDs(path, v.Len()); err == nil {
+			return ids, nil
+		}
+		if err = safetensors.WriteAtomic(path, write); err == nil {
+			return openIDs(path, v.Len())
+		}
+		if !readOnly(err) {
+			return nil, fmt.Errorf("keeping the encoded text: %w", err)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, err
+	}
+	data, unmap, err := scratch(write)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		data, unmap, err := scratch(write)
-		if err != nil {
-			return nil, err
-		}
-		return mapIDs(data, unmap, v.Len())
+		return nil, err
 	}
-	if ids, err := openIDs(path, v.Len()); err == nil {
-		return ids, nil
-	}
-	if err := safetensors.WriteAtomic(path, write); err != nil {
-		return nil, fmt.Errorf("keeping the encoded text: %w", err)
-	}
-	return openIDs(path, v.Len())
+	return mapIDs(data, unmap, v.Len())
 }
 
 // idPath names the file of a text's ids after all that they depend on.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"unicode/utf8"
 )
 
 // IDs are the symbols of a text, read where they lie: the bytes of a mapped text
@@ -60,7 +61,7 @@ func (s *IDs) Close() error {
 // EncodeText are the symbols of a text, which must stay open. Bytes are read
 // where they lie. Tokens and words of a text of more than 8 MB are kept in a file in
 // the cache folder (see [CacheDir]), named after the text and the vocabulary, so
-// that the next run finds them there; where there is no cache folder, in a file
+// that the next run finds them there; where nothing can be written there, in a file
 // without a name. A last line of words ends without a newline too. Text that the
 // vocabulary cannot express is an error that says where.
 func EncodeText(ctx context.Context, v Vocab, text []byte, tell Progress) (*IDs, error) {
@@ -123,13 +124,13 @@ func encodeInto(ctx context.Context, v Vocab, text []byte, tell Progress, emit f
 }
 
 // pieces cuts text where tokens and words always end: before a space or a newline
-// that stands behind a printable ASCII character. Encoded one by one, pieces give
-// what the whole gives. They have about a megabyte, and more only where there is
-// no such place.
+// that stands behind no other white space. Encoded one by one, pieces give what
+// the whole gives. They have about a megabyte, and more only where there is no
+// such place.
 func pieces(text []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for len(text) > 0 {
-			n := cut(text)
+			n := cut(text, blockSize)
 			if !yield(text[:n]) {
 				return
 			}
@@ -138,10 +139,14 @@ func pieces(text []byte) iter.Seq[[]byte] {
 	}
 }
 
-// cut is the length of text's first piece.
-func cut(text []byte) int {
-	for n := blockSize; n < len(text); n++ {
-		if c, before := text[n], text[n-1]; (c == ' ' || c == '\n') && before > ' ' && before < 0x7f {
+// cut is the length of text's first piece, of at least so many bytes if it is not
+// the last.
+func cut(text []byte, least int) int {
+	for n := least; n < len(text); n++ {
+		if text[n] != ' ' && text[n] != '\n' {
+			continue
+		}
+		if before, _ := utf8.DecodeLastRune(text[:n]); !isSpace(before) {
 			return n
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,7 +36,8 @@ func TestPieces(t *testing.T) {
 		{"one word", bytes.Repeat([]byte("a"), 3<<20), 1},
 		{"one line", bytes.Repeat([]byte("ab cd  "), 1<<19), 4},
 		{"spaces alone", bytes.Repeat([]byte(" "), 3<<20), 1},
-		{"no ASCII", bytes.Repeat([]byte("\u00e9\u00e8 "), 1<<20), 1},
+		{"no ASCII", bytes.Repeat([]byte("\u00e9\u3002\n"), 1<<20), 6},
+		{"ideographic spaces", bytes.Repeat([]byte("\u3000 "), 1<<20), 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -129,6 +131,38 @@ func TestEncodeTextRepairs(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o666))
 	t.Setenv("XDG_CACHE_HOME", file)
 	assert.Positive(t, encoding(), "there is no cache folder")
+	t.Setenv("XDG_CACHE_HOME", cache)
+	require.NoError(t, os.Remove(kept[0]))
+	require.NoError(t, os.Mkdir(kept[0], 0o777))
+	_, err = EncodeText(t.Context(), v, text, nil)
+	assert.ErrorContains(t, err, "keeping the encoded text: writing "+kept[0])
+	left, err := os.ReadDir(filepath.Dir(kept[0]))
+	require.NoError(t, err)
+	assert.Len(t, left, 1, "nothing is left of what could not be kept")
+}
+
+// A cache folder that can only be read is used as far as that goes.
+func TestReadOnlyCache(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("the superuser may write anywhere")
+	}
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	ids := filepath.Join(cache, "tiller", "ids")
+	require.NoError(t, os.MkdirAll(ids, 0o777))
+	for _, dir := range []string{ids, filepath.Dir(ids)} {
+		require.NoError(t, os.Chmod(dir, 0o555))
+		t.Cleanup(func() { os.Chmod(dir, 0o777) })
+	}
+	text := longText(t)
+	v := learn(t, string(text), 500)
+	got, err := EncodeText(t.Context(), v, text, nil)
+	require.NoError(t, err)
+	require.NotNil(t, got.unmap)
+	require.NoError(t, got.Close())
+	joined, err := Open(t.Context(), writeTree(t, map[string]string{"a": "one", "b": "two"}), nil)
+	require.NoError(t, err)
+	require.NoError(t, joined.Close())
 }
 
 func TestEncodeTextStops(t *testing.T) {
@@ -157,6 +191,59 @@ func TestEncodeTextErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "byte 0x78 ('x') at offset 4000001 is not among the 5 symbols")
 	_, err = EncodeText(t.Context(), learn(t, "word\n", 0), text, nil)
 	assert.ErrorContains(t, err, `the word "wxrd" at offset 4000000 is not among the 2 words`)
+}
+
+// Wherever a text is cut, its pieces give the ids of the whole.
+func FuzzPieces(f *testing.F) {
+	for _, text := range []string{
+		"two words\nand  two\r\n more's \n\n", "\u00e9\u3002\n\u3000 \u00a0 x", "a\x1c \x85 \xc2\x85 \xe2\x80 \xe3 b", "12 3\t\n 4 \x00 \n",
+	} {
+		f.Add([]byte(text))
+	}
+	tok, err := LearnTokens(f.Context(), shells, 270, nil)
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		vocabs := []Vocab{tok}
+		if words, err := LearnWords(t.Context(), text, 0, nil); err == nil {
+			vocabs = append(vocabs, words)
+		}
+		for _, v := range vocabs {
+			want, err := v.Encode(text)
+			require.NoError(t, err)
+			got := []int32{}
+			for rest := text; len(rest) > 0; {
+				n := cut(rest, 1)
+				ids, err := v.Encode(rest[:n])
+				require.NoError(t, err)
+				got, rest = append(got, ids...), rest[n:]
+			}
+			require.Equal(t, append([]int32{}, want...), got)
+		}
+	})
+}
+
+// Any number of runs may encode the same text at once.
+func TestEncodeTextTogether(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	text := longText(t)
+	v := learn(t, string(text), 500)
+	want, err := v.Encode(text)
+	require.NoError(t, err)
+	var wait sync.WaitGroup
+	for range 3 {
+		wait.Go(func() {
+			ids, err := EncodeText(t.Context(), v, text, nil)
+			if assert.NoError(t, err) {
+				assert.True(t, bytes.Equal(asBytes(want), asBytes(all(ids))))
+				assert.NoError(t, ids.Close())
+			}
+		})
+	}
+	wait.Wait()
+	kept, err := os.ReadDir(filepath.Join(cache, "tiller", "ids"))
+	require.NoError(t, err)
+	assert.Len(t, kept, 1)
 }
 
 func FuzzParseIDs(f *testing.F) {

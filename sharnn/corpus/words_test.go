@@ -90,6 +90,34 @@ func all(ids *IDs) []int32 {
 	return out
 }
 
+// The reference's data.py gives these ids for such a folder: the end of a line is
+// the most frequent, and of the words that occur once the first has the lower id.
+func TestReferenceFolder(t *testing.T) {
+	folder := writeTree(t, map[string]string{
+		"train.txt": "b a\n\n c\u00a0a  b\r\nd \x1f a", // b a <eos> <eos> c a b <eos> d a <eos>
+		"valid.txt": " d c\rb\n",
+		"test.txt":  "a\n\n",
+	})
+	text, parts, _, err := OpenParts(t.Context(), folder, AutoSplit, nil)
+	require.NoError(t, err)
+	defer text.Close()
+	v, err := LearnWords(t.Context(), parts.Train, 0, nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{EndOfLine, "a", "b", "c", "d"}, v.words)
+	for _, part := range []struct {
+		text []byte
+		want []int32
+	}{
+		{parts.Train, []int32{2, 1, 0, 0, 3, 1, 2, 0, 4, 1, 0}},
+		{parts.Valid, []int32{4, 3, 0, 2, 0}},
+		{parts.Test, []int32{1, 0, 0}},
+	} {
+		ids, err := EncodeText(t.Context(), v, part.text, nil)
+		require.NoError(t, err)
+		assert.Equal(t, part.want, all(ids))
+	}
+}
+
 func TestWordsFile(t *testing.T) {
 	dir, v := t.TempDir(), learn(t, "caf\u00e9 \"x\" \\ \xff\n", 0)
 	saved, err := v.Save(dir)

@@ -187,11 +187,11 @@ func TestSteering(t *testing.T) {
 		require.NoError(t, f.Parse(strings.Fields(args), io.Discard))
 		return f
 	}
-	f := parse("-stepsize 7 -num_iterations 8 -gamma 9 -window_length 10 -newest=false -decay -grad_length 11 -kl_scale 12 -gm_scale 13 -temperature 14 -top_k 15 -repetition_penalty 16 -horizon_length 17 -distinct 0.18")
+	f := parse("-stepsize 7 -num_iterations 8 -gamma 9 -window_length 10 -newest=false -decay -grad_length 11 -kl_scale 12 -gm_scale 13 -temperature 14 -top_k 15 -top_p 0.155 -repetition_penalty 16 -horizon_length 17 -distinct 0.18")
 	want := preset
 	want.Distinct, want.Settings = 0.18, pplm.Settings{
 		StepSize: 7, Iterations: 8, Gamma: 9, Window: 10, Decay: true, GradLength: 11, KLScale: 12, GMScale: 13,
-		Temperature: 14, TopK: 15, Repetition: 16, Sample: true, Norm: preset.Settings.Norm,
+		Temperature: 14, TopK: 15, TopP: 0.155, Repetition: 16, Sample: true, Norm: preset.Settings.Norm,
 	}
 	assert.Equal(t, want, s.For(f, preset))
 	assert.Equal(t, 17, s.Horizon)

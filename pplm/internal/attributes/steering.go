@@ -40,6 +40,7 @@ var (
 	draws = []field{
 		{"temperature", "divides the logits: below 1 is more predictable", func(s *pplm.Settings) any { return &s.Temperature }},
 		{"top_k", "draws from the `k` likeliest tokens alone; 0: from all", func(s *pplm.Settings) any { return &s.TopK }},
+		{"top_p", "draws of these from the likeliest alone that together have this `share` of the probability; 0: from all", func(s *pplm.Settings) any { return &s.TopP }},
 		{"repetition_penalty", "divides the logits of tokens that a text has already; 1: not", func(s *pplm.Settings) any { return &s.Repetition }},
 	}
 )

@@ -71,6 +71,16 @@ func (m *Model) Decoder() *bpe.Decoder {
 
 // Bag is a bag of words in the model's tokens, weighed.
 func (m *Model) Bag(ctx context.Context, name string, words []string) (*pplm.Bag, error) {
+	bag, err := m.Words(name, words)
+	if err != nil {
+		return nil, err
+	}
+	return bag.Weighed(ctx, m, m.Begin)
+}
+
+// Words is a bag of words in the model's tokens, not weighed. Any number of
+// goroutines may call it.
+func (m *Model) Words(name string, words []string) (*pplm.Bag, error) {
 	var failed error
 	bag, err := pplm.NewBag(name, words, func(word string) []int32 {
 		ids, err := m.Encode(word)
@@ -82,7 +92,7 @@ func (m *Model) Bag(ctx context.Context, name string, words []string) (*pplm.Bag
 	if err := cmp.Or(failed, err); err != nil {
 		return nil, err
 	}
-	return bag.Weighed(ctx, m, m.Begin)
+	return bag, nil
 }
 
 // Open reads the model in a folder, its matrices as dtype, where 0 is the folder's
