@@ -16,7 +16,7 @@ check:
 race:
 	go test -race ./backend/cpu/internal/pool ./internal/command ./autograd
 	go test -race -short ./sharnn/...
-	go test -race ./pplm/shalm ./nn/bpe ./backend/cpu/internal/spare
+	go test -race ./pplm/shalm ./pplm/serve ./pplm/serve/internal/... ./nn/bpe ./backend/cpu/internal/spare
 	go test -race ./backend/cpu/internal/gemm -run 'Threads|Packed|MulVec$$'
 	go test -race ./backend/cpu -run 'Threads|Goroutines|LiveBytes|LSTM$$|Attention$$|Boom$$|AdamDirection|LayerNorm$$|LinearCrossEntropy$$'
 

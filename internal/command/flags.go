@@ -22,6 +22,8 @@ type Flags struct {
 	groups   []*Group
 	config   string
 	given    map[string]bool
+	operands *[]string // nil: there are none
+	operand  string
 }
 
 // Group is a titled part of the flags, in the order in which they were added.
@@ -47,6 +49,10 @@ func (f *Flags) Group(title string) *Group {
 	f.groups = append(f.groups, g)
 	return g
 }
+
+// Operands makes p what stands beside the flags, before or after them; in the help
+// each is called name.
+func (f *Flags) Operands(p *[]string, name string) { f.operands, f.operand = p, name }
 
 // Add adds a flag whose default is what p points to now: an *int, *int64,
 // *uint64, *float64, *string, *bool or *time.Duration, or a [flag.Value], whose
@@ -78,7 +84,7 @@ func (g *Group) Add(p any, name, reason string) {
 }
 
 // Parse sets the flags from arguments and from the file that -config names;
-// arguments win. Anything left over is an error. With -h it prints the flags to
+// arguments win. Anything left over is an error, but where there are [Flags.Operands]. With -h it prints the flags to
 // stdout and returns [flag.ErrHelp].
 func (f *Flags) Parse(args []string, stdout io.Writer) error {
 	if err := f.parse(args); err != nil {
@@ -104,6 +110,24 @@ func (f *Flags) Parse(args []string, stdout io.Writer) error {
 func (f *Flags) Given(name string) bool { return f.given[name] }
 
 func (f *Flags) parse(args []string) error {
+	var operands []string
+	for {
+		if err := f.parseFlags(args); err != nil {
+			return err
+		}
+		if f.set.NArg() == 0 {
+			break
+		}
+		operands, args = append(operands, f.set.Arg(0)), f.set.Args()[1:]
+	}
+	if f.operands != nil {
+		*f.operands = operands
+	}
+	return nil
+}
+
+// parseFlags parses the arguments before the first operand.
+func (f *Flags) parseFlags(args []string) error {
 	err := f.set.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -113,7 +137,7 @@ func (f *Flags) parse(args []string) error {
 			return Usagef("no flag -%s%s (-h lists them)", name, f.suggest(name))
 		}
 		return &usageError{err}
-	case f.set.NArg() > 0:
+	case f.set.NArg() > 0 && f.operands == nil:
 		arg := f.set.Arg(0)
 		return Usagef("unexpected argument %q%s (-h lists the flags)", arg, f.suggest(arg))
 	}

@@ -94,6 +94,23 @@ func writeFile(t *testing.T, text string) string {
 	return path
 }
 
+// Operands stand before, between and after flags.
+func TestOperands(t *testing.T) {
+	s, files := defaults, []string{}
+	f := newSettings(&s)
+	f.Operands(&files, "FILE")
+	require.NoError(t, f.Parse([]string{"a", "-width", "3", "b", "c", "-cool"}, nil))
+	assert.Equal(t, []string{"a", "b", "c"}, files)
+	assert.Equal(t, 3, s.Width)
+	assert.True(t, s.Cool)
+	assert.EqualError(t, f.Parse([]string{"a", "-widht", "3"}, nil), "no flag -widht; did you mean -width? (-h lists them)")
+	require.NoError(t, f.Parse(nil, nil))
+	assert.Empty(t, files)
+	var out bytes.Buffer
+	require.ErrorIs(t, f.Parse([]string{"a", "-h"}, &out), flag.ErrHelp)
+	assert.Contains(t, out.String(), "Usage: go run ./demo [flags] FILE...\n")
+}
+
 func TestParseArgumentErrors(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"-widht 3", "no flag -widht; did you mean -width? (-h lists them)"},

@@ -13,7 +13,11 @@ const width = 80
 // help prints the summary, examples, and flags by group with their defaults.
 func (f *Flags) help(w io.Writer) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Usage: %s [flags]\n\n%s", f.command, wrap(f.summary, ""))
+	operands := ""
+	if f.operands != nil {
+		operands = " " + f.operand + "..."
+	}
+	fmt.Fprintf(&b, "Usage: %s [flags]%s\n\n%s", f.command, operands, wrap(f.summary, ""))
 	if len(f.examples) > 0 {
 		b.WriteString("\nExamples:\n")
 		for _, e := range f.examples {

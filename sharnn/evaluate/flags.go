@@ -29,6 +29,7 @@ type settings struct {
 	part        string
 	bptt, batch int
 	json        bool
+	attention   string
 	weights     string // as given
 	dtype       tensor.DType
 	machine     command.Backend
@@ -39,7 +40,8 @@ func (s *settings) flags() *command.Flags {
 		"Measures a trained SHA-RNN: the exact mean bits per byte of a part of a text, each byte or token but the first predicted once.",
 		program+" -checkpoint runs/book",
 		program+" -checkpoint runs/book -part valid -mem 0,1000,5000",
-		program+" -checkpoint runs/book -data other.txt -json")
+		program+" -checkpoint runs/book -data other.txt -json",
+		program+" -checkpoint runs/book -attention attention.png")
 	g := f.Group("Model")
 	g.Add(&s.checkpoint, "checkpoint", "the `folder` that train wrote (its -out)")
 	g.Add(&s.mem, "mem", "`positions` that the attention sees, its segment included, or several such numbers for a line each: 0,1000,5000. 0 is no memory: it sees its own segment alone. None: as in training")
@@ -52,6 +54,8 @@ func (s *settings) flags() *command.Flags {
 	g.Add(&s.bptt, "bptt", fmt.Sprintf("`rows` of a segment; 0: as in the training, or %d where that is not known", referenceBPTT))
 	g.Add(&s.batch, "batch_size", fmt.Sprintf("`lanes` that are read side by side, each from no past. 1 is exactly the figure of one pass from beginning to end, and slow; 0: as many as leave %d symbols to each, but at most %d", laneSymbols, mostLanes))
 	g.Add(&s.json, "json", "prints a JSON object instead of a table")
+	g = f.Group("Picture")
+	g.Add(&s.attention, "attention", fmt.Sprintf("instead of measuring, draws what the attention looks at into this `file`, .png or .svg: for the last %d symbols of the part, how much each looks at which of those before it; and prints the text around what the last one looks at most", pictured))
 	s.machine.Flags(f)
 	return f
 }
@@ -66,6 +70,9 @@ func (s *settings) check() error {
 		return fmt.Errorf("-bptt is %d: want 1 or more, or 0 for the training's", s.bptt)
 	case s.batch < 0:
 		return fmt.Errorf("-batch_size is %d: want 1 or more, or 0 for a choice by length", s.batch)
+	}
+	if err := s.checkAttention(); err != nil {
+		return err
 	}
 	var err error
 	if s.dtype, err = sharnn.ParseDType(s.weights); err != nil {

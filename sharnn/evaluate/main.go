@@ -56,6 +56,9 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	if len(s.mem) == 0 {
 		s.mem = lengths{m.Config.Memory}
 	}
+	if s.attention != "" {
+		return s.drawAttention(ctx, m.WithMemory(s.mem[0]), vocab, p, stdout)
+	}
 	r := s.newReport(p)
 	if !s.json {
 		r.printHead(stdout)

@@ -103,7 +103,7 @@ func TestEvaluateJSON(t *testing.T) {
 			var r report
 			require.NoError(t, json.Unmarshal(out.Bytes(), &r))
 			n := tt.to - tt.from
-			assert.Equal(t, report{dir, data, tt.split, tt.part, n, n - 1, tt.how.Batch, tt.how.BPTT, r.Lines, ""}, r)
+			assert.Equal(t, report{dir, data, tt.split, tt.part, n, n - 1, "byte", tt.how.Batch, tt.how.BPTT, r.Lines}, r)
 			require.Len(t, r.Lines, len(tt.memory))
 			seen := map[float64]bool{}
 			for i, memory := range tt.memory {
@@ -141,7 +141,7 @@ func TestEvaluateTokens(t *testing.T) {
 	var r report
 	require.NoError(t, json.Unmarshal(out.Bytes(), &r))
 	want := expected(t, dir, text[1800:], 50, sharnn.Evaluation{Batch: 1, BPTT: 7})
-	assert.Equal(t, report{dir, data, "80/10/10", "test", 200, want.Targets, 1, 7, r.Lines, ""}, r)
+	assert.Equal(t, report{dir, data, "80/10/10", "test", 200, want.Targets, "token", 1, 7, r.Lines}, r)
 	assert.InEpsilon(t, math.Exp(want.Nats), r.Lines[0].Perplexity, 1e-12)
 	require.Less(t, want.Targets, 150)
 	ids := tok.Encode(string(text[1800:]))
@@ -149,6 +149,44 @@ func TestEvaluateTokens(t *testing.T) {
 	assert.InEpsilon(t, want.Nats*perByte, r.Lines[0].Nats, 1e-12)
 	assert.InEpsilon(t, sharnn.Bits(want.Nats*perByte), r.Lines[0].Bits, 1e-12)
 	assert.InEpsilon(t, want.Reference*perByte, r.Lines[0].ReferenceNats, 1e-12)
+}
+
+// A model over words with an adaptive softmax, of a folder with files of its own,
+// is read in any type.
+func TestEvaluateWords(t *testing.T) {
+	corpusDir, dir := t.TempDir(), t.TempDir()
+	parts := map[string]string{"train.txt": "a b c\nc b a d\n", "valid.txt": "a c\nb\n", "test.txt": "c a\na e b"}
+	for name, text := range parts {
+		require.NoError(t, os.WriteFile(filepath.Join(corpusDir, name), []byte(text), 0o666))
+	}
+	vocab, err := corpus.LearnWords(t.Context(), []byte(parts["train.txt"]), 6, nil)
+	require.NoError(t, err)
+	b, err := backend.Open("cpu", backend.Config{})
+	require.NoError(t, err)
+	defer b.Close()
+	m, err := sharnn.New(b, tensor.Float32, sharnn.Config{
+		Symbols: 6, Width: 8, Hidden: 16, Layers: 2, Attention: []int{0}, Heads: 1, Memory: 50, Splits: []int{2, 4},
+	}, 1)
+	require.NoError(t, err)
+	defer m.Free()
+	require.NoError(t, m.Save(dir, vocab, nil))
+	ids, err := vocab.Encode([]byte(parts["test.txt"] + "\n"))
+	require.NoError(t, err)
+	want, err := sharnn.Evaluate(t.Context(), m, ids, sharnn.Evaluation{Batch: 1, BPTT: 4})
+	require.NoError(t, err)
+	for _, dtype := range []string{"", "float64", "bf16", "int8"} {
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), []string{"-checkpoint", dir, "-data", corpusDir, "-bptt", "4", "-dtype", dtype, "-json"}, nil, &out, io.Discard))
+		var r report
+		require.NoError(t, json.Unmarshal(out.Bytes(), &r))
+		assert.Equal(t, report{dir, corpusDir, "its own files", "test", 9, 6, "word", 1, 4, r.Lines}, r)
+		assert.InEpsilon(t, math.Exp(want.Nats), r.Lines[0].Perplexity, 1e-2, dtype)
+		assert.InEpsilon(t, math.Log(r.Lines[0].Perplexity)*6/8, r.Lines[0].Nats, 1e-9, "8 bytes but for the first word")
+
+		out.Reset()
+		require.NoError(t, run(t.Context(), []string{"-checkpoint", dir, "-data", corpusDir, "-dtype", dtype}, nil, &out, io.Discard))
+		assert.Contains(t, out.String(), "    per word ")
+	}
 }
 
 func TestEvaluateTable(t *testing.T) {
@@ -211,7 +249,7 @@ func TestEvaluateCublas(t *testing.T) {
 func TestEvaluateHelp(t *testing.T) {
 	var out bytes.Buffer
 	assert.ErrorIs(t, run(t.Context(), []string{"-h"}, nil, &out, nil), flag.ErrHelp)
-	for _, name := range strings.Fields("checkpoint data split part mem dtype bptt batch_size json backend threads device config") {
+	for _, name := range strings.Fields("checkpoint data split part mem dtype bptt batch_size json attention backend threads device config") {
 		assert.Regexp(t, `\n  -`+name+`[ \n]`, out.String())
 	}
 }

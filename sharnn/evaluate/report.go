@@ -10,8 +10,8 @@ import (
 	"github.com/tiller-ml/tiller/sharnn"
 )
 
-// report is what -json prints. Figures are means per byte; targets and tokens
-// per second count the model's symbols.
+// report is what -json prints. Bits and nats are means per byte; targets, tokens
+// per second and perplexity are of the model's symbols.
 type report struct {
 	Checkpoint string `json:"checkpoint"`
 	Data       string `json:"data"`
@@ -19,11 +19,10 @@ type report struct {
 	Part       string `json:"part"`
 	Bytes      int    `json:"bytes"`
 	Targets    int    `json:"targets"`
+	Unit       string `json:"unit"` // of a target: byte, token or word
 	Lanes      int    `json:"batch_size"`
 	BPTT       int    `json:"bptt"`
 	Lines      []line `json:"results"`
-
-	unit string // of a symbol
 }
 
 // line is one pass.
@@ -46,7 +45,7 @@ func (s *settings) newReport(p part) *report {
 	lanes = min(lanes, max(p.ids.Len()-1, 1))
 	return &report{
 		Checkpoint: s.checkpoint, Data: p.text, Split: s.split, Part: p.name,
-		Bytes: p.bytes, Targets: p.ids.Len() - 1, Lanes: lanes, BPTT: s.bptt, unit: p.unit,
+		Bytes: p.bytes, Targets: p.ids.Len() - 1, Lanes: lanes, BPTT: s.bptt, Unit: p.unit,
 	}
 }
 
@@ -64,7 +63,7 @@ func newLine(memory int, r sharnn.Result, p part, took time.Duration) line {
 func (r *report) printHead(w io.Writer) {
 	fmt.Fprintf(w, "%s part of %s (split %s): %d bytes, batch_size %d, bptt %d\n\n", r.Part, r.Data, r.Split, r.Bytes, r.Lanes, r.BPTT)
 	fmt.Fprintf(w, "%9s %12s %12s %16s %16s %12s %12s\n", "", "bits", "nats", "reference's", "reference's", "perplexity", "")
-	fmt.Fprintf(w, "%9s %12s %12s %16s %16s %12s %12s\n", "mem", "per char", "per char", "bits per char", "nats per char", "per "+r.unit, "tokens/s")
+	fmt.Fprintf(w, "%9s %12s %12s %16s %16s %12s %12s\n", "mem", "per char", "per char", "bits per char", "nats per char", "per "+r.Unit, "tokens/s")
 }
 
 func (l line) print(w io.Writer) {

@@ -1,10 +1,11 @@
-// Command train trains a SHA-RNN on text, over its bytes or over the tokens of a
-// byte-level BPE that it learns from the text first.
+// Command train trains a SHA-RNN on text, over its bytes, or over words or the
+// tokens of a byte-level BPE that it learns from the text first.
 //
 //	go run ./sharnn/train
 //	go run ./sharnn/train -data book.txt -minutes 2
 //	go run ./sharnn/train -data enwik8.zip -steps 20000 -out runs/enwik8
 //	go run ./sharnn/train -data books -tokens bpe:4096 -minutes 60
+//	go run ./sharnn/train -fetch wikitext-2 -tokens words -minutes 60
 //	go run ./sharnn/train -resume runs/enwik8
 //
 // Without arguments it trains on the source of the Go standard library for ten
@@ -15,8 +16,12 @@
 //
 //	DIR/config.json, DIR/model.safetensors  the best model so far, by validation
 //	DIR/vocab.json, DIR/merges.txt          its tokens, with -tokens bpe; as Hugging Face has them
+//	DIR/words.txt                           its words, with -tokens words
 //	DIR/train.json                          the effective flags; -config takes it
 //	DIR/log.jsonl                           a JSON object per log line
+//	DIR/log.csv                             the same as a table
+//	DIR/curve.png, DIR/curve.svg            bits per byte, in training and validation, against tokens and against time
+//	DIR/events.out.tfevents.*               the log and the samples for TensorBoard
 //	DIR/save-000001, ...                    the run as it was saved; the newest -keep of them
 //
 // A save gets its name when it is whole and on the disk; SHA256SUMS in it is what
@@ -27,10 +32,17 @@
 // stands, and the best model of its time. A newest save that is damaged is
 // reported and renamed, and the one before it used.
 //
-// All losses are per byte: with -tokens bpe what a token costs is divided by the
-// bytes that tokens have on average, in the text that is evaluated, or in the
-// training part for the losses of training. Tokens, in the log and the speed, are
-// what the model reads: bytes or tokens.
+// The curves and the table are drawn from the log after an evaluation, so often that
+// it takes a fiftieth of the time at most, when a run is resumed, and when it ends,
+// however it ends. What a resumed run does again is in each of these files once:
+// the log and the event files are cut back to the save, and a resumed run begins an event
+// file of its own. A fault in drawing or in an event file is a warning.
+//
+// All losses are per byte: with -tokens bpe or words what a token costs is divided
+// by the bytes that tokens have on average, in the text that is evaluated, or in the
+// training part for the losses of training. Perplexity, which is given beside them,
+// is per token or word. Tokens, in the log and the speed, are what the model reads:
+// bytes, tokens or words.
 //
 // # Steps
 //

@@ -52,6 +52,7 @@ func (t *trainer) evaluate(ctx context.Context) error {
 	if err := t.showSample(ctx); err != nil {
 		return err
 	}
+	t.drawNowAndThen()
 	return t.save()
 }
 
@@ -103,6 +104,7 @@ func (t *trainer) showSample(ctx context.Context) error {
 		text = append(text, t.vocab.Decode([]int32{id})...)
 	}
 	t.report.println(indent(printable(text)))
+	t.report.showText(t.Step, printable(text))
 	return nil
 }
 

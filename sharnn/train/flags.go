@@ -136,9 +136,9 @@ func (s *settings) endFlags(g *command.Group) {
 }
 
 func (s *settings) reportFlags(g *command.Group) {
-	g.Add(&s.out, "out", "the `folder` for the model and all that is needed to go on; default: runs/ and a name made of the text's and the time. One that holds a run is refused")
+	g.Add(&s.out, "out", "the `folder` for the model, all that is needed to go on, and what shows how the run goes: curve.png and curve.svg (bits per byte against tokens and against time), log.jsonl, log.csv, and event files for TensorBoard (tensorboard --logdir FOLDER); default: runs/ and a name made of the text's and the time. One that holds a run is refused")
 	g.Add(&s.resume, "resume", "the `folder` of a run to go on with, bit for bit. Flags are the run's own; others given with it win, but those that shape the model or the data")
-	g.Add(&s.log, "log", "the `file` that takes a JSON object per log line; default: log.jsonl in the -out folder")
+	g.Add(&s.log, "log", "the `file` that takes a JSON object per log line; default: log.jsonl in the -out folder. The curves and log.csv are made from it, unless it is a pipe")
 	g.Add(&s.logInterval, "log-interval", "`steps` between log lines")
 	g.Add(&s.evalInterval, "eval-interval", "`steps` between evaluations, each of which covers the whole validation part; 0: a tenth of the run, or less often where that would take more than a tenth of the time")
 	g.Add(&s.evalBatch, "eval_batch_size", "lanes of an evaluation; each starts without a past, so fewer are fairer and slower")

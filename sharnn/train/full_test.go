@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/tiller-ml/tiller/sharnn/internal/runlog"
 )
 
 // fullDisk is set in the process whose files may not grow. It is one of its own,
@@ -37,7 +39,7 @@ func TestFullDiskKeepsTheOldSave(t *testing.T) {
 	defer signal.Reset(unix.SIGXFSZ)
 	var old unix.Rlimit
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &old))
-	err := run(t.Context(), tiny(data, dir, args...), &bytes.Buffer{}, func(_ *trainer, l logLine) {
+	err := run(t.Context(), tiny(data, dir, args...), &bytes.Buffer{}, func(_ *trainer, l runlog.Line) {
 		if l.Step == 7 {
 			short := old
 			short.Cur = 1 << 18

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/sharnn/internal/runlog"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -34,7 +35,7 @@ func TestAverageIsWhatIsKept(t *testing.T) {
 	out := t.TempDir()
 	var want map[string][]float32
 	step := 0
-	follow := func(tr *trainer, l logLine) {
+	follow := func(tr *trainer, l runlog.Line) {
 		if l.Training == nil {
 			return
 		}
@@ -60,7 +61,7 @@ func TestAverageIsWhatIsKept(t *testing.T) {
 	}
 }
 
-func evaluations(lines []logLine) (losses []float64) {
+func evaluations(lines []runlog.Line) (losses []float64) {
 	for _, l := range lines {
 		if l.Split == "valid" {
 			losses = append(losses, l.Loss)
@@ -178,7 +179,7 @@ func TestSkipsOutliers(t *testing.T) {
 	var before map[string][]float32
 	skipped, steps := 0, []int{}
 	var printed bytes.Buffer
-	err := run(t.Context(), tiny(data, t.TempDir(), args...), &printed, func(tr *trainer, l logLine) {
+	err := run(t.Context(), tiny(data, t.TempDir(), args...), &printed, func(tr *trainer, l runlog.Line) {
 		if l.Training == nil {
 			return
 		}
@@ -225,7 +226,7 @@ func TestKeep(t *testing.T) {
 	want, printed := train(t, tiny(data, whole, args...)...)
 	require.Contains(t, printed, "at half the rate")
 	var copied bool
-	err := run(t.Context(), tiny(data, dir+"/run", args...), &bytes.Buffer{}, func(tr *trainer, l logLine) {
+	err := run(t.Context(), tiny(data, dir+"/run", args...), &bytes.Buffer{}, func(tr *trainer, l runlog.Line) {
 		// When the best model has just been replaced, before the next save.
 		if !copied && l.Step > 30 && l.Split == "valid" && tr.Best.Step == l.Step {
 			require.NoError(t, os.CopyFS(dir+"/cut", os.DirFS(tr.out)))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/sharnn/internal/runlog"
 )
 
 // TestConfigs reads every configuration that comes with the program.
@@ -65,7 +66,7 @@ func TestSecondPass(t *testing.T) {
 func TestSecondPassBeginsWithTheBestModel(t *testing.T) {
 	out := t.TempDir() + "/out"
 	compared := false
-	err := run(t.Context(), twoPasses(text(t, 2000), out), t.Output(), func(tr *trainer, l logLine) {
+	err := run(t.Context(), twoPasses(text(t, 2000), out), t.Output(), func(tr *trainer, l runlog.Line) {
 		if l.Training == nil || l.Step != 15 {
 			return
 		}

@@ -42,6 +42,7 @@ func TestKilled(t *testing.T) {
 	assert.Less(t, len(lines), len(want), "something was done before the last kill")
 	assert.Equal(t, timeless(want), timeless(readLog(t, filepath.Join(dir, "log.jsonl"))))
 	requireSameRun(t, whole, dir)
+	requireDrawn(t, dir)
 	assert.NoFileExists(t, filepath.Join(dir, saveTemp))
 	saves, err := listSaves(dir)
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/sharnn/internal/runlog"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -59,6 +60,7 @@ type trainer struct {
 	pace      pace
 	report    report
 	clock     clock
+	pictures  pictures
 	in        []int32 // (T, B) of the segment at hand
 	target    []int32 // (T, B)
 	saves     int     // the number of the newest save
@@ -66,7 +68,7 @@ type trainer struct {
 }
 
 // sink is told of every log line when its step is over.
-type sink func(t *trainer, l logLine)
+type sink func(t *trainer, l runlog.Line)
 
 // run is the command. Each log line also goes to tell, if that is not nil.
 func run(ctx context.Context, args []string, stdout io.Writer, tell sink) (err error) {
@@ -96,6 +98,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, tell sink) (err e
 	}
 	defer func() { err = errors.Join(err, t.report.close()) }()
 	t.introduce()
+	defer t.draw()
 	if err := t.train(ctx); err != nil {
 		return t.interrupted(ctx, err)
 	}
@@ -153,7 +156,7 @@ func (t *trainer) train(ctx context.Context) error {
 		rate := t.rateNow()
 		t.take(grads, rate, norm)
 		backend.Release(t.backend, grads...)
-		t.stepped(nats, tokens, time.Since(start).Seconds())
+		t.stepped(nats, norm, tokens, time.Since(start).Seconds())
 		if t.Step%t.logInterval == 0 || t.Step == t.total {
 			if err := t.logTraining(rate, norm); err != nil {
 				return err
@@ -184,13 +187,13 @@ func (t *trainer) window(rates sharnn.Rates) (nats float64, tokens int, grads []
 }
 
 // stepped counts a step's losses and its time.
-func (t *trainer) stepped(nats float64, tokens int, seconds float64) {
+func (t *trainer) stepped(nats, norm float64, tokens int, seconds float64) {
 	t.Tokens += int64(tokens)
 	t.Since.Nats += nats
 	t.Since.Tokens += tokens
 	t.Since.Seconds += seconds
 	t.clock.stepped(seconds)
-	t.report.progress(t, nats/float64(tokens))
+	t.report.progress(t, norm)
 	if t.total > 0 {
 		return
 	}

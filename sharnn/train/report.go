@@ -12,38 +12,18 @@ import (
 
 	"github.com/tiller-ml/tiller/internal/command"
 	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/sharnn/internal/runlog"
 )
 
-// logLine is a line of the log: means over the steps since the last one, or an
-// evaluation, which has Split and no Training.
-type logLine struct {
-	Step   int     `json:"step"`
-	Split  string  `json:"split,omitempty"` // "valid" or "test"
-	Tokens int64   `json:"tokens"`          // learnt from since the run began
-	Loss   float64 `json:"loss"`            // nats per byte
-	BPC    float64 `json:"bpc"`             // bits per byte
-	PPL    float64 `json:"ppl,omitempty"`   // perplexity per token or word, with -tokens bpe and words
-	*Training
-	Wall float64 `json:"wall_s"` // seconds that the run has taken
-}
-
-// Training is what the log says of training alone.
-type Training struct {
-	LR        float64 `json:"lr"`        // of the last step
-	GradNorm  float64 `json:"grad_norm"` // of the last step, before clipping
-	TokensPer float64 `json:"tokens_per_s"`
-	Epoch     int     `json:"epoch"`             // epochs finished
-	Skipped   int     `json:"skipped,omitempty"` // steps since the run began that -skip_outliers did not take
-}
-
 // report is where a run tells how it goes: a terminal with a bar, or plain
-// lines; the log; and a test.
+// lines; the log; TensorBoard; and a test.
 type report struct {
-	out  io.Writer
-	bar  *progressbar.ProgressBar // nil but on a terminal
-	log  *os.File
-	size int64 // bytes of the log
-	sink sink
+	out   io.Writer
+	bar   *progressbar.ProgressBar // nil but on a terminal
+	log   *os.File
+	size  int64 // bytes of the log
+	board board
+	sink  sink
 }
 
 // openLog opens the log at path for appending, after its first keep bytes, or
@@ -71,10 +51,21 @@ func (r *report) close() error {
 	if r.bar != nil {
 		r.bar.Clear()
 	}
+	if r.board.file != nil {
+		r.board.file.Close()
+	}
 	if r.log == nil {
 		return nil
 	}
 	return r.log.Close()
+}
+
+// sync puts the logs on the disk; one that is no file cannot be.
+func (r *report) sync() {
+	r.log.Sync()
+	if r.board.file != nil {
+		r.board.file.Sync()
+	}
 }
 
 // println prints above the bar.
@@ -87,8 +78,8 @@ func (r *report) println(text string) {
 
 func (r *report) printf(format string, args ...any) { r.println(fmt.Sprintf(format, args...)) }
 
-// write adds a line to the log in one piece.
-func (r *report) write(t *trainer, l logLine) error {
+// write adds a line to the logs, in one piece.
+func (r *report) write(t *trainer, l runlog.Line) error {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("writing the log: %w", err)
@@ -98,14 +89,15 @@ func (r *report) write(t *trainer, l logLine) error {
 	if err != nil {
 		return fmt.Errorf("writing the log: %w", err)
 	}
+	r.showScalars(l)
 	if r.sink != nil {
 		r.sink(t, l)
 	}
 	return nil
 }
 
-func (t *trainer) line(split string, step int, nats float64) logLine {
-	return logLine{Step: step, Split: split, Tokens: t.Tokens, Loss: nats, BPC: sharnn.Bits(nats), PPL: t.perplexity(split, nats), Wall: t.wall()}
+func (t *trainer) line(split string, step int, nats float64) runlog.Line {
+	return runlog.Line{Step: step, Split: split, Tokens: t.Tokens, Loss: nats, BPC: sharnn.Bits(nats), PPL: t.perplexity(split, nats), Wall: t.wall()}
 }
 
 // perByte is the mean loss of training in nats per byte.
@@ -118,7 +110,7 @@ func (t *trainer) logTraining(rate, norm float64) error {
 	since := t.Since
 	t.Since = tally{}
 	l := t.line("", t.Step, t.perByte(since))
-	l.Training = &Training{LR: rate, GradNorm: norm, TokensPer: float64(since.Tokens) / since.Seconds, Epoch: t.Epoch, Skipped: t.Skipped}
+	l.Training = &runlog.Training{LR: rate, GradNorm: norm, TokensPer: float64(since.Tokens) / since.Seconds, Epoch: t.Epoch, Skipped: t.Skipped}
 	if t.report.bar == nil {
 		t.report.printf("step %s  train %.3f bpc  lr %.3g  grad %.3g  %s tokens/s%s",
 			t.stepOf(), l.BPC, rate, norm, thousands(int64(l.TokensPer)), t.left())
@@ -178,8 +170,8 @@ func (t *trainer) showBar() {
 	r.bar.Set(min(done, most))
 }
 
-// progress moves the bar by a step of so many nats per target.
-func (r *report) progress(t *trainer, nats float64) {
+// progress moves the bar by a step whose gradients have a norm.
+func (r *report) progress(t *trainer, norm float64) {
 	if r.bar == nil {
 		return
 	}
@@ -188,8 +180,8 @@ func (r *report) progress(t *trainer, nats float64) {
 		left = fmt.Sprintf("%v left", t.timeLeft())
 	}
 	since := t.Since
-	r.bar.Describe(fmt.Sprintf("%.3f bpc | %s tokens/s | %s",
-		sharnn.Bits(t.perByte(since)), thousands(int64(float64(since.Tokens)/since.Seconds)), left))
+	r.bar.Describe(fmt.Sprintf("%.3f bpc | grad %.3g | %s tokens/s | %s",
+		sharnn.Bits(t.perByte(since)), norm, thousands(int64(float64(since.Tokens)/since.Seconds)), left))
 	r.bar.Add(1)
 }
 

@@ -34,7 +34,7 @@ func (t *trainer) begin() error {
 	if err := os.MkdirAll(t.out, 0o755); err != nil {
 		return fmt.Errorf("making the output folder: %w", err)
 	}
-	return t.ready(-1)
+	return t.ready(nil)
 }
 
 // checkEmpty refuses a folder that holds a model or a run.
@@ -53,14 +53,22 @@ func (t *trainer) checkEmpty() error {
 	return nil
 }
 
-// ready ends the preparations: the log is open after its first keep bytes, or
-// all of them, and the run is saved as it begins.
-func (t *trainer) ready(keep int64) error {
+// ready ends the preparations: the logs are open after what the save from which the
+// run goes on, if any, says of them, and a new run is saved as it begins.
+func (t *trainer) ready(resumed *snapshot) error {
 	t.in = make([]int32, t.bptt*t.batchSize)
 	t.target = make([]int32, t.bptt*t.batchSize)
 	t.settle()
+	keep := int64(-1)
+	if resumed != nil && resumed.Log == t.log {
+		keep = resumed.LogBytes
+	}
 	if err := t.report.openLog(t.logPath(), keep); err != nil {
 		return err
+	}
+	t.openBoard(resumed)
+	if resumed != nil {
+		t.draw() // without what is done again
 	}
 	if err := t.saveSettings(t.out); err != nil {
 		return err
@@ -112,11 +120,7 @@ func (t *trainer) resumeFrom(from *saved) error {
 		}
 	}
 	t.clock.before, t.savedAt = snap.Wall, snap.Step
-	keep := int64(-1)
-	if snap.Log == t.log {
-		keep = snap.LogBytes
-	}
-	return t.ready(keep)
+	return t.ready(&snap)
 }
 
 // load reads the model, the recurrent state and the optimizer's memory.

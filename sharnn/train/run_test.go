@@ -17,6 +17,7 @@ import (
 
 	"github.com/tiller-ml/tiller/backend/cpu"
 	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/sharnn/internal/runlog"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -53,21 +54,21 @@ func everything(data, out string) []string {
 
 // train runs the command to its end and returns its log lines and what it
 // printed.
-func train(t *testing.T, args ...string) ([]logLine, string) {
-	var lines []logLine
+func train(t *testing.T, args ...string) ([]runlog.Line, string) {
+	var lines []runlog.Line
 	var out bytes.Buffer
-	err := run(t.Context(), args, &out, func(_ *trainer, l logLine) { lines = append(lines, l) })
+	err := run(t.Context(), args, &out, func(_ *trainer, l runlog.Line) { lines = append(lines, l) })
 	require.NoError(t, err, out.String())
 	return lines, out.String()
 }
 
 // stopAt runs the command and cancels its context after a step.
-func stopAt(t *testing.T, step int, args ...string) ([]logLine, string) {
+func stopAt(t *testing.T, step int, args ...string) ([]runlog.Line, string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var lines []logLine
+	var lines []runlog.Line
 	var out bytes.Buffer
-	err := run(ctx, args, &out, func(_ *trainer, l logLine) {
+	err := run(ctx, args, &out, func(_ *trainer, l runlog.Line) {
 		lines = append(lines, l)
 		if l.Step == step {
 			cancel()
@@ -78,8 +79,8 @@ func stopAt(t *testing.T, step int, args ...string) ([]logLine, string) {
 }
 
 // timeless are the lines without what differs from run to run.
-func timeless(lines []logLine) []logLine {
-	out := make([]logLine, len(lines))
+func timeless(lines []runlog.Line) []runlog.Line {
+	out := make([]runlog.Line, len(lines))
 	for i, l := range lines {
 		if l.Training != nil {
 			copied := *l.Training
@@ -148,6 +149,7 @@ func TestResumeGoesOnBitForBit(t *testing.T) {
 		{"where an evaluation is due", [2]int{7, 14}, []string{"-eval-interval", "7"}},
 		{"by epochs", [2]int{7, 14}, []string{"-epochs", "2"}},
 		{"tokens", [2]int{7, 14}, []string{"-tokens", "bpe:270"}},
+		{"words, adaptive softmax", [2]int{4, 9}, []string{"-tokens", "words:15", "-splits", "3,8", "-bptt", "5"}},
 		{"average", [2]int{7, 14}, []string{"-ema", "0.8"}},
 		{"weight drop, recomputed", [2]int{7, 14}, []string{"-wdrop", "0.3", "-recompute", "-attention", "all", "-nlayers", "3"}},
 		{"one segment", [2]int{7, 14}, []string{"-overfit"}},
@@ -167,17 +169,18 @@ func TestResumeGoesOnBitForBit(t *testing.T) {
 			assert.Equal(t, timeless(want), timeless(got))
 			requireSameRun(t, whole, parts)
 			assert.Equal(t, timeless(want), timeless(readLog(t, filepath.Join(parts, "log.jsonl"))))
+			requireDrawn(t, parts)
 		})
 	}
 }
 
-func readLog(t *testing.T, path string) []logLine {
+func readLog(t *testing.T, path string) []runlog.Line {
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
-	var lines []logLine
+	var lines []runlog.Line
 	d := json.NewDecoder(bytes.NewReader(data))
 	for d.More() {
-		var l logLine
+		var l runlog.Line
 		require.NoError(t, d.Decode(&l))
 		lines = append(lines, l)
 	}
@@ -192,7 +195,7 @@ func TestResumeAfterPowerCut(t *testing.T) {
 	args := []string{"-steps", "20", "-eval-interval", "100", "-save-interval", "6"}
 	want, _ := train(t, tiny(data, whole, args...)...)
 	held := t.TempDir()
-	err := run(t.Context(), tiny(data, cut, args...), &bytes.Buffer{}, func(_ *trainer, l logLine) {
+	err := run(t.Context(), tiny(data, cut, args...), &bytes.Buffer{}, func(_ *trainer, l runlog.Line) {
 		if l.Step == 16 && l.Split == "" {
 			require.NoError(t, os.CopyFS(held, os.DirFS(cut)))
 		}
@@ -202,6 +205,7 @@ func TestResumeAfterPowerCut(t *testing.T) {
 	got, _ := train(t, "-resume", held)
 	assert.Equal(t, timeless(want[12:]), timeless(got))
 	assert.Equal(t, timeless(want), timeless(readLog(t, filepath.Join(held, "log.jsonl"))))
+	requireDrawn(t, held)
 	requireSameRun(t, whole, held)
 }
 
@@ -222,8 +226,8 @@ func TestSameStepsSameLosses(t *testing.T) {
 	assert.NotEqual(t, onlyTraining(want)[24].Loss, onlyTraining(other)[24].Loss)
 }
 
-func onlyTraining(lines []logLine) []logLine {
-	var out []logLine
+func onlyTraining(lines []runlog.Line) []runlog.Line {
+	var out []runlog.Line
 	for _, l := range timeless(lines) {
 		if l.Split == "" {
 			out = append(out, l)
@@ -311,7 +315,7 @@ func TestStepsKeepNoMemory(t *testing.T) {
 	data := text(t, 20000)
 	live := map[int]int64{}
 	err := run(t.Context(), tiny(data, t.TempDir(), "-steps", "300", "-eval-interval", "150", "-dropouth", "0.1"), &bytes.Buffer{},
-		func(tr *trainer, l logLine) {
+		func(tr *trainer, l runlog.Line) {
 			if l.Split == "" {
 				live[l.Step] = tr.backend.(*cpu.Backend).LiveBytes()
 			}
@@ -369,8 +373,8 @@ func TestDamagedSave(t *testing.T) {
 			last := newest(t, dir)
 			flip(t, filepath.Join(last, name))
 			var out bytes.Buffer
-			var got []logLine
-			err := run(t.Context(), []string{"-resume", dir}, &out, func(_ *trainer, l logLine) { got = append(got, l) })
+			var got []runlog.Line
+			err := run(t.Context(), []string{"-resume", dir}, &out, func(_ *trainer, l runlog.Line) { got = append(got, l) })
 			require.NoError(t, err)
 			assert.Contains(t, out.String(), "is damaged")
 			assert.Equal(t, timeless(want[len(want)-len(got):]), timeless(got))

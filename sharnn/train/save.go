@@ -15,6 +15,7 @@ import (
 	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn"
 	"github.com/tiller-ml/tiller/sharnn/corpus"
+	"github.com/tiller-ml/tiller/sharnn/internal/events"
 	"github.com/tiller-ml/tiller/tensor/safetensors"
 )
 
@@ -42,6 +43,7 @@ type snapshot struct {
 	TextBytes      int            `json:"text_bytes"`
 	Log            string         `json:"log"`       // as -log
 	LogBytes       int64          `json:"log_bytes"` // of the log when this was saved
+	Events         events.Mark    `json:"events"`    // of the files for TensorBoard, then
 
 	// Kernels are the backend's choices, if it makes any: with others the last bits
 	// of all that follows would differ.
@@ -120,12 +122,12 @@ func (t *trainer) sources(tensors []optim.Param) []safetensors.Source {
 	return out
 }
 
-// savePosition writes where the run stands, once the log up to there is on the
-// disk; a log that is no file cannot be.
+// savePosition writes where the run stands, once the logs up to there are on the
+// disk.
 func (t *trainer) savePosition(dir string) error {
-	t.report.log.Sync()
+	t.report.sync()
 	t.Wall = t.wall()
-	snap := snapshot{t.position, t.rule.State().Steps, t.sha256, t.size, t.log, t.report.size, nil}
+	snap := snapshot{t.position, t.rule.State().Steps, t.sha256, t.size, t.log, t.report.size, t.report.board.mark, nil}
 	if c, ok := t.backend.(backend.Chooser); ok {
 		snap.Kernels = c.Choices()
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/nn/optim"
 	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/sharnn/internal/runlog"
 	"github.com/tiller-ml/tiller/tensor"
 )
 
@@ -81,7 +82,7 @@ func TestParametersWithoutGradient(t *testing.T) {
 func TestEpochStartsAfresh(t *testing.T) {
 	var rows, epochs []int
 	args := tiny(text(t, 300), t.TempDir(), "-epochs", "3", "-fixed-bptt", "-eval-interval", "1000")
-	err := run(t.Context(), args, &bytes.Buffer{}, func(tr *trainer, l logLine) {
+	err := run(t.Context(), args, &bytes.Buffer{}, func(tr *trainer, l runlog.Line) {
 		if l.Split == "" {
 			rows = append(rows, tr.state.MemoryRows(0))
 			epochs = append(epochs, l.Epoch)

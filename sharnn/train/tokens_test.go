@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,6 +15,8 @@ import (
 	"github.com/tiller-ml/tiller/backend"
 	"github.com/tiller-ml/tiller/nn/bpe"
 	"github.com/tiller-ml/tiller/sharnn"
+	"github.com/tiller-ml/tiller/sharnn/corpus"
+	"github.com/tiller-ml/tiller/tensor"
 )
 
 var tokenFiles = []string{bpe.VocabFile, bpe.MergesFile}
@@ -70,5 +74,40 @@ func TestDamagedTokens(t *testing.T) {
 			require.NoError(t, run(t.Context(), []string{"-resume", dir}, &out, nil))
 			assert.Contains(t, out.String(), "is damaged")
 		}
+	}
+}
+
+// A run over words with an adaptive softmax learns, and says perplexity beside
+// bits; its model is read in any type, and writes.
+func TestWords(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "book")
+	whole := []byte(strings.Repeat("the tiller turns a ship by a small lever\nand the wind fills its sails\n", 80))
+	require.NoError(t, os.WriteFile(data, whole, 0o666))
+	for _, splits := range []string{"auto", "none", "5", "4,9", "2,6,13"} {
+		t.Run(splits, func(t *testing.T) {
+			dir := t.TempDir()
+			lines, out := train(t, tiny(data, dir, "-steps", "40", "-tokens", "words:14", "-splits", splits, "-sample", "30", "-lr", "0.02")...)
+			assert.Contains(t, out, "14 words of ")
+			assert.Contains(t, out, "  | ")
+			first, last := lines[0], lines[len(lines)-1]
+			assert.Less(t, last.Loss, first.Loss/2)
+			require.Equal(t, "test", last.Split)
+			assert.Contains(t, out, fmt.Sprintf("test %.4f bits per byte (%.4f nats), perplexity %.2f per word", last.BPC, last.Loss, last.PPL))
+
+			b, err := backend.Open("cpu", backend.Config{})
+			require.NoError(t, err)
+			defer b.Close()
+			for _, dtype := range []tensor.DType{0, tensor.Float64, tensor.BFloat16, tensor.Int8} {
+				m, vocab, err := sharnn.LoadText(b, dir, dtype)
+				require.NoError(t, err)
+				ids, err := corpus.EncodeText(t.Context(), vocab, whole[len(whole)*95/100:], nil)
+				require.NoError(t, err)
+				r, err := sharnn.EvaluateText(t.Context(), m, ids, sharnn.Evaluation{Batch: 16, BPTT: 12})
+				require.NoError(t, err)
+				assert.InEpsilon(t, math.Exp(r.Nats), last.PPL, 1e-2, "%v", dtype)
+				assert.InEpsilon(t, math.Pow(last.PPL, ids.PerByte()), math.Exp(last.Loss), 1e-9)
+				m.Free()
+			}
+		})
 	}
 }
