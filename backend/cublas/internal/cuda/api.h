@@ -103,6 +103,7 @@ typedef struct cudnnRNNData_st *cudnnRNNDataDescriptor_t;
 	X(cublasStatus_t, cublasDestroy_v2, (cublasHandle_t)) \
 	X(cublasStatus_t, cublasGetVersion_v2, (cublasHandle_t, int *)) \
 	X(cublasStatus_t, cublasSetStream_v2, (cublasHandle_t, CUstream)) \
+	X(cublasStatus_t, cublasSetMathMode, (cublasHandle_t, int)) \
 	X(cublasStatus_t, cublasSetWorkspace_v2, (cublasHandle_t, void *, size_t)) \
 	X(cublasStatus_t, cublasGemmStridedBatchedEx, (cublasHandle_t, int, int, int, int, int, const void *, const void *, int, int, long long, const void *, int, int, long long, const void *, void *, int, int, long long, int, int, int)) \
 	X(const char *, cublasGetStatusString, (cublasStatus_t))

@@ -145,7 +145,7 @@ cublasStatus_t cuda_multiply(const cuda_device *d, const cuda_product *p) {
 		beta, (void *)p->c, p->ctype, p->ldc, p->stridec, p->batch, p->compute, ALGO_DEFAULT);
 }
 
-enum { STREAM_NON_BLOCKING = 1 };
+enum { STREAM_NON_BLOCKING = 1, NO_REDUCED_PRECISION_REDUCTION = 16 };
 
 static uint64_t devices;
 
@@ -167,6 +167,10 @@ int cuda_start(cuda_device *d, const char **call) {
 		return r;
 	*call = "cublasSetStream_v2";
 	if ((r = api->cublasSetStream_v2(d->blas, d->stream)))
+		return r;
+	// Else sums that are split over blocks may be added up in bfloat16.
+	*call = "cublasSetMathMode";
+	if ((r = api->cublasSetMathMode(d->blas, NO_REDUCED_PRECISION_REDUCTION)))
 		return r;
 	if (!api->cudnn)
 		return 0;

@@ -14,7 +14,10 @@ enum {
 
 struct cublasHandle_st {
 	CUstream stream;
+	int math;
 };
+
+enum { DISALLOW_REDUCED_PRECISION_REDUCTION = 16 };
 
 EXPORT cublasStatus_t cublasCreate_v2(cublasHandle_t *h) {
 	Call call;
@@ -47,6 +50,14 @@ EXPORT cublasStatus_t cublasSetStream_v2(cublasHandle_t h, CUstream s) {
 	if (!known(KIND_BLAS, h))
 		return BLAS_NOT_INITIALIZED;
 	h->stream = s;
+	return BLAS_OK;
+}
+
+EXPORT cublasStatus_t cublasSetMathMode(cublasHandle_t h, int mode) {
+	std::lock_guard<std::mutex> lock(sim.mu);
+	if (!known(KIND_BLAS, h))
+		return BLAS_NOT_INITIALIZED;
+	h->math = mode;
 	return BLAS_OK;
 }
 
@@ -104,6 +115,9 @@ EXPORT cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t h, int transa, i
 		return BLAS_INVALID_VALUE;
 	Product p = {};
 	if (!supported(p, atype, btype, ctype, compute))
+		return BLAS_NOT_SUPPORTED;
+	// The real library does it, and may then add up in bfloat16, which is not wanted.
+	if (ctype == R_16BF && !(h->math & DISALLOW_REDUCED_PRECISION_REDUCTION))
 		return BLAS_NOT_SUPPORTED;
 	p.transa = transa, p.transb = transb;
 	p.m = (size_t)m, p.n = (size_t)n, p.k = (size_t)k, p.batch = batch;
