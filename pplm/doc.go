@@ -23,9 +23,9 @@
 // computed again for each token, and after GradLength tokens nothing is measured.
 //
 // A sample of a batch, and a text of a Group, is what it would be alone, up to the
-// rounding of sums that a backend orders by the batch's size, and a seed gives the same bits on any number of
-// threads. Losses of user's attributes live on the tape they are
-// given. A Generator and a Group own their states until Free; tokens they return are
+// rounding of sums that a backend orders by the batch's size, and a seed gives the
+// same bits on any number of threads. Losses of user's attributes live on the tape
+// they are given. A Generator and a Group own their states until Free; tokens they return are
 // valid until their next step. Bad requests, faults of the device and losses that are not numbers
 // are errors; an attribute's loss of a wrong shape, and a Generator or a Group used
 // after Free, panic with a [*tensor.Error].

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tiller-ml/tiller/autograd"
 	"github.com/tiller-ml/tiller/backend"
+	"github.com/tiller-ml/tiller/internal/golden"
 	"github.com/tiller-ml/tiller/pplm"
 	"github.com/tiller-ml/tiller/tensor"
 )
@@ -126,6 +127,40 @@ func TestWindow(t *testing.T) {
 				assert.Equal(t, want, slices.ContainsFunc(data[16*row:16*row+16], func(x float64) bool { return x != 0 }), "row %d", row)
 			}
 		})
+	}
+}
+
+// A text whose loss is no number does not move, and another beside it does.
+func TestPerturbTwoTexts(t *testing.T) {
+	b := openCPU(t, 1)
+	m := tiny(t, b, tensor.Float64)
+	p := pplm.NewPerturber(m, []pplm.Attribute{troubled{likes{id: 3}, 13, true}}, steering())
+	defer p.Free()
+	probs, past := backend.New(b, tensor.Float64, 1, 61), backend.Zeros(b, tensor.Float64, 1, 16)
+	b.Fill(probs, 1./61)
+	defer backend.Release(b, probs, past)
+	var moments []*pplm.Moment
+	var before [][]float64
+	for _, first := range []int32{13, 14} {
+		text := []int32{first, 2, 3, 4, 5, 6}
+		tape := autograd.NewTape(b)
+		_, _, read := m.Step(tape, tape.Own(backend.FromSlice(b, text[:5], 5, 1)), m.Start(1))
+		steered := read[0].Keep()
+		plain := steered.Copy(1)
+		_, _, read = m.Step(tape, tape.Own(backend.FromSlice(b, text[5:], 1, 1)), plain)
+		plain = read[0].Keep()
+		tape.Free()
+		defer steered.Free()
+		defer plain.Free()
+		moments = append(moments, &pplm.Moment{Steered: steered, Plain: plain, Probs: probs, Past: past, Count: 5, Tokens: [][]int32{text}})
+		before = append(before, golden.Read(t, b, steered.Moving(0, 3)[1][1]))
+	}
+	reports, err := p.Perturb(t.Context(), moments...)
+	require.NoError(t, err)
+	assert.EqualError(t, reports[0].Err, "steering, iteration 1: the loss of the attribute pplm_test.troubled is NaN in sample 0")
+	require.NoError(t, reports[1].Err)
+	for i, moment := range moments {
+		assert.Equal(t, i == 0, slices.Equal(before[i], golden.Read(t, b, moment.Steered.Moving(0, 3)[1][1])), "text %d", i)
 	}
 }
 
