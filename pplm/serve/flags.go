@@ -139,7 +139,7 @@ func (s *settings) names() (api.Hosts, error) {
 		more = append(more, host)
 	}
 	for _, name := range more {
-		h.Names = append(h.Names, strings.ToLower(strings.Trim(name, "[]")))
+		h.Names = append(h.Names, strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), ".")))
 	}
 	h.Names = slices.Compact(slices.Sorted(slices.Values(h.Names)))
 	return h, nil

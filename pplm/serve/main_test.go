@@ -160,7 +160,7 @@ func TestNames(t *testing.T) {
 		any         bool
 	}{
 		{"127.0.0.1:80", "", []string{"127.0.0.1", "::1", "localhost"}, false},
-		{"localhost:80", "Tiller.Example; [2001:DB8::1]", []string{"127.0.0.1", "2001:db8::1", "::1", "localhost", "tiller.example"}, false},
+		{"localhost:80", "Tiller.Example.; [2001:DB8::1]", []string{"127.0.0.1", "2001:db8::1", "::1", "localhost", "tiller.example"}, false},
 		{"192.0.2.1:80", "", []string{"127.0.0.1", "192.0.2.1", "::1", "localhost"}, false},
 		{":80", "tiller.example", []string{"127.0.0.1", "::1", "localhost", "tiller.example"}, true},
 		{"[::]:80", "", []string{"127.0.0.1", "::1", "localhost"}, true},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"strings"
@@ -74,12 +75,17 @@ func (t *texts) next(ctx context.Context) ([]engine.Piece, error) {
 		t.api.Metrics.firstToken(time.Since(t.begun))
 	}
 	t.rec.tokens = t.stream.Tokens()
+	var mistake *engine.PanicError
+	if errors.As(err, &mistake) {
+		t.api.Log.LogAttrs(ctx, slog.LevelError, mistake.Error(), slog.String("stack", string(mistake.Stack)))
+	}
 	return pieces, err
 }
 
 // serveWhole answers when all texts are there.
 func (t *texts) serveWhole(ctx context.Context) {
 	samples := make([]choice, t.asked.request.Samples)
+	extend := func() { http.NewResponseController(t.rec).SetWriteDeadline(time.Now().Add(t.api.patience)) } // where there are any
 	for {
 		pieces, err := t.next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -87,6 +93,7 @@ func (t *texts) serveWhole(ctx context.Context) {
 		}
 		if err != nil {
 			t.rec.gone = ctx.Err() != nil
+			extend()
 			fail(t.rec, err)
 			return
 		}
@@ -94,7 +101,7 @@ func (t *texts) serveWhole(ctx context.Context) {
 			samples[p.Sample].add(t.form, p)
 		}
 	}
-	http.NewResponseController(t.rec).SetWriteDeadline(time.Now().Add(t.api.patience)) // where there are any
+	extend()
 	for i := range samples {
 		samples[i].index = i
 	}

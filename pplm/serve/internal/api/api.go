@@ -81,8 +81,8 @@ func notFound(r *http.Request) error {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.record(w, r, func(w http.ResponseWriter, r *http.Request) {
 		protect(w.Header())
-		err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(a.patience))
-		if err == nil || errors.Is(err, http.ErrNotSupported) {
+		err := a.limit(w)
+		if err == nil {
 			err = a.guard(r)
 		}
 		if err != nil {
@@ -91,6 +91,20 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a.routes.ServeHTTP(w, r)
 	})
+}
+
+// limit bounds how long a body may take, which package http reads to its end before
+// an answer even where no handler wants it, and the answer after it.
+func (a *API) limit(w http.ResponseWriter) error {
+	control, end := http.NewResponseController(w), time.Now().Add(a.bodyTime)
+	err := control.SetReadDeadline(end)
+	if err == nil {
+		err = control.SetWriteDeadline(end.Add(a.patience))
+	}
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
 }
 
 func serveHealth(w http.ResponseWriter, _ *http.Request) {

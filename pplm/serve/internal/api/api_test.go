@@ -296,6 +296,7 @@ func TestSampling(t *testing.T) {
 	assert.Equal(t, likeliest, get(`"temperature":0,"seed":9`).Text)
 	assert.Equal(t, likeliest, get(`"top_k":1,"seed":9`).Text)
 	assert.Equal(t, likeliest, get(`"top_p":1e-9,"seed":9`).Text)
+	assert.Equal(t, likeliest, get(`"top_p":0,"seed":9`).Text)
 	long := strings.Repeat("a", servetest.Positions-4)
 	res, body := s.ask(t, "/v1/completions", `{"prompt":"`+long+`"}`)
 	require.Equal(t, http.StatusOK, res.StatusCode, body)

@@ -39,6 +39,7 @@ func TestBadInput(t *testing.T) {
 		{"{\"\xc0\x80\":1}", 400, "", "it is not UTF-8"},
 		{`{"prompt":"a` + "\n" + `"}`, 400, "", "invalid character '\\n' in string literal"},
 		{`{"prompt":"a","prompt":"b"}`, 400, "prompt", `the field "prompt" comes twice`},
+		{ok(`"` + long + `":1,"` + long + `":1`), 400, long[:80], "comes twice"},
 		{steer(`"gamma":1,"gamma":2`), 400, "gamma", `the field "gamma" comes twice`},
 		{ok(`"x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100)), 400, "", "more than 32 objects and lists within each other"},
 		{strings.Repeat(`{"a":`, 100000), 400, "", "more than 32 objects and lists within each other"},

@@ -226,7 +226,7 @@ func cleanWords(raw []string, param string) ([]string, error) {
 func digest(name string, words []string) string {
 	h := sha256.New()
 	for _, w := range append([]string{name}, words...) {
-		h.Write([]byte(w + "\n"))
+		fmt.Fprintf(h, "%q\n", w) // no name reads like a name and a word
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -29,10 +29,6 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, v any) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return refused(http.StatusUnsupportedMediaType, "content_type", "the body's Content-Type is %.80q: want application/json", r.Header.Get("Content-Type"))
 	}
-	control := http.NewResponseController(w)
-	if err := control.SetReadDeadline(time.Now().Add(a.bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
 	var large *http.MaxBytesError
 	switch {
@@ -44,7 +40,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, v any) error {
 	case err != nil:
 		return refused(http.StatusBadRequest, "", "reading the body: %v", err)
 	}
-	if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	return decode(body, v)

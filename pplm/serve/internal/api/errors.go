@@ -46,7 +46,7 @@ func (f *fault) Error() string { return f.message }
 
 // wrong is a mistake in a field of a request.
 func wrong(param, format string, args ...any) *fault {
-	return &fault{status: http.StatusBadRequest, kind: invalidRequest, param: param, message: fmt.Sprintf(format, args...)}
+	return &fault{status: http.StatusBadRequest, kind: invalidRequest, param: fmt.Sprintf("%.80s", param), message: fmt.Sprintf(format, args...)}
 }
 
 // refused is a request that is wrong as a whole.

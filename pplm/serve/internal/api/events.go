@@ -80,9 +80,10 @@ func (e *events) write(text string) {
 	}
 }
 
-// flush sends what was written. A client that does not read it in time is dropped.
+// flush sends what was written, if anything was: the answer's head is not to go
+// without its type. A client that does not read it in time is dropped.
 func (e *events) flush() error {
-	if e.failed == nil {
+	if e.begun && e.failed == nil {
 		e.extend()
 		e.failed = e.control.Flush()
 	}

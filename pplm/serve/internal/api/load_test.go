@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tiller-ml/tiller/pplm/serve/internal/engine"
+	"github.com/tiller-ml/tiller/tensor"
 )
 
 // textsOf are a stream's texts by their choices, and the ids of its answers.
@@ -155,11 +156,14 @@ func TestSlowReader(t *testing.T) {
 
 // A body that does not come is an error in time, and so is a head.
 func TestSlowSender(t *testing.T) {
-	s := newServer(t, func(a *API) { a.bodyTime = 100 * time.Millisecond })
+	s := newServer(t, func(a *API) { a.bodyTime, a.patience = 100*time.Millisecond, 50*time.Millisecond })
 	for _, tt := range []struct{ sent, want string }{
 		{"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", "HTTP/1.1 408"},
 		{"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Ty", ""},
 		{"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"pro\r\n", "HTTP/1.1 408"},
+		{"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{", "HTTP/1.1 415"},
+		{"POST /v1/completions HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100\r\n\r\n{", "HTTP/1.1 403"},
+		{"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", "HTTP/1.1 200"},
 	} {
 		c, err := net.Dial("tcp", s.Listener.Addr().String())
 		require.NoError(t, err)
@@ -169,7 +173,7 @@ func TestSlowSender(t *testing.T) {
 		answer, err := io.ReadAll(c)
 		require.NoError(t, err, "the connection ends")
 		assert.True(t, strings.HasPrefix(string(answer), tt.want), "%s", answer)
-		if tt.want != "" {
+		if tt.want == "HTTP/1.1 408" {
 			_, body, _ := strings.Cut(string(answer), "\r\n\r\n")
 			assert.Contains(t, problem(t, body).Message, "the body took more than 100ms to come")
 		}
@@ -191,6 +195,33 @@ func TestLongAnswer(t *testing.T) {
 			assert.Equal(t, stream == "true", strings.Contains(body, ": waiting\n\n"))
 		}
 	}
+}
+
+// An error that comes when the answer's first time is over still arrives.
+func TestLateError(t *testing.T) {
+	s := newServer(t, func(a *API) { a.bodyTime, a.patience = 20*time.Millisecond, 50*time.Millisecond })
+	s.lm.Before(func() {
+		time.Sleep(100 * time.Millisecond)
+		tensor.Panicf("test", nil, "the device is gone")
+	})
+	res, body := s.ask(t, "/v1/completions", `{"prompt":"The sea"}`)
+	assert.Equal(t, http.StatusInternalServerError, res.StatusCode)
+	assert.Equal(t, serverError, problem(t, body).Type)
+}
+
+// A mistake of the program ends the texts that run into it, and the log says where.
+func TestPanic(t *testing.T) {
+	s := newServer(t, nil)
+	s.lm.Before(func() { panic("no such thing") })
+	for _, stream := range []string{"false", "true"} {
+		res, body := s.ask(t, "/v1/completions", `{"prompt":"The sea","stream":`+stream+`}`)
+		assert.Equal(t, http.StatusInternalServerError, res.StatusCode)
+		assert.Equal(t, "a mistake of the program: no such thing", problem(t, body).Message)
+	}
+	assert.Contains(t, s.log.String(), "TestPanic")
+	s.lm.Before(nil)
+	res, _ := s.ask(t, "/v1/completions", `{"prompt":"The sea"}`)
+	assert.Equal(t, http.StatusOK, res.StatusCode)
 }
 
 // An error after the answer has begun is its last event; a server that ends tells

@@ -120,6 +120,9 @@ func (a *API) sampling(r *engine.Request, s *Sampling) error {
 			return err
 		}
 	}
+	if s.TopP != nil {
+		how.TopP = max(how.TopP, leastTopP)
+	}
 	if how.Temperature < leastTemperature {
 		how.Sample, how.Temperature = false, 1
 		if r.Samples > 1 {
@@ -136,6 +139,10 @@ func (a *API) sampling(r *engine.Request, s *Sampling) error {
 // leastTemperature is below which the likeliest token is taken: 0 means that to
 // OpenAI, and dividing by less would not end well.
 const leastTemperature = 1e-3
+
+// leastTopP leaves the likeliest token alone, as 0 does for OpenAI; for package pplm 0
+// leaves all.
+const leastTopP = 1e-9
 
 // whole reads a whole number, which may be left out.
 func whole(name string, from, to *int, least, most int) error {

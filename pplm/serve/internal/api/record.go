@@ -2,6 +2,7 @@ package api
 
 import (
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -52,7 +53,7 @@ func (a *API) record(w http.ResponseWriter, r *http.Request, h http.HandlerFunc)
 		}
 		a.Metrics.answered(route, status)
 		a.Log.LogAttrs(r.Context(), slog.LevelInfo, "answered",
-			slog.String("id", id), slog.String("method", r.Method), slog.String("route", route), slog.Int("status", status),
+			slog.String("id", id), slog.String("method", fmt.Sprintf("%.16s", r.Method)), slog.String("route", route), slog.Int("status", status),
 			slog.Int("tokens", rec.tokens), slog.Int64("ms", time.Since(begun).Milliseconds()))
 	}()
 	h(rec, r)

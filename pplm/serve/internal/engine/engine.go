@@ -159,6 +159,7 @@ func (e *Engine) rest(ctx context.Context) {
 }
 
 func weigh(ctx context.Context, e *Engine, w *weighing) (err error) {
+	defer caught(&err)
 	defer tensor.Catch(&err)
 	return w.step(ctx, e.lm, e.begin)
 }

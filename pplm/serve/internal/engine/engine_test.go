@@ -297,19 +297,27 @@ func TestEnd(t *testing.T) {
 // A model that fails ends the texts at work and no others.
 func TestFault(t *testing.T) {
 	lm, m := servetest.New(t)
+	words := bag(t, m, 1, "ship")
 	e, _ := start(t, m, engine.Limits{Texts: 2, Queue: 2}, nil, nil)
-	lm.Before(func() { tensor.Panicf("Step", nil, "on fire") })
-	s, err := e.Submit(t.Context(), request(t, m, "The sea", 3))
-	require.NoError(t, err)
-	_, err = read(t.Context(), s, 1)
-	require.ErrorContains(t, err, "on fire")
-	s.Close()
-	lm.Before(nil)
-	s, err = e.Submit(t.Context(), request(t, m, "The sea", 3))
-	require.NoError(t, err)
-	defer s.Close()
-	_, err = read(t.Context(), s, 1)
-	require.NoError(t, err)
+	for _, attributes := range [][]engine.Attribute{nil, {words}} {
+		for _, fault := range []func(){
+			func() { tensor.Panicf("Step", nil, "on fire") },
+			func() { panic("on fire") },
+		} {
+			lm.Before(fault)
+			s, err := e.Submit(t.Context(), request(t, m, "The sea", 3, attributes...))
+			require.NoError(t, err)
+			_, err = read(t.Context(), s, 1)
+			require.ErrorContains(t, err, "on fire")
+			s.Close()
+			lm.Before(nil)
+			s, err = e.Submit(t.Context(), request(t, m, "The sea", 3, attributes...))
+			require.NoError(t, err)
+			_, err = read(t.Context(), s, 1)
+			require.NoError(t, err)
+			s.Close()
+		}
+	}
 }
 
 // What the group finds wrong is the request's fault.

@@ -83,6 +83,7 @@ func (e *Engine) fail(g *group, err error) {
 // has.
 func (g *group) free() {
 	var err error
+	defer caught(&err)
 	defer tensor.Catch(&err)
 	if g.texts != nil {
 		g.texts.Free()
@@ -93,6 +94,7 @@ func (g *group) free() {
 // advance weighs words, or makes a token of each text. It returns how many tokens
 // there are.
 func (e *Engine) advance(ctx context.Context, g *group) (count int, err error) {
+	defer caught(&err)
 	defer tensor.Catch(&err)
 	for _, w := range g.bags {
 		if w != nil && !w.done() {
